@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -29,6 +30,15 @@ _REPAIR = (
     "get it again: `git checkout -- vdjax/weights` in a clone, `pip install --force-reinstall vdjax` "
     "otherwise"
 )
+
+# The names that the file format has for dtypes; safetensors' own numpy reader knows no bfloat16.
+_DTYPES: dict[str, Any] = {
+    "BOOL": np.bool_,
+    **{f"I{n}": np.dtype(f"int{n}") for n in (8, 16, 32, 64)},
+    **{f"U{n}": np.dtype(f"uint{n}") for n in (8, 16, 32, 64)},
+    **{f"F{n}": np.dtype(f"float{n}") for n in (16, 32, 64)},
+    "BF16": ml_dtypes.bfloat16,
+}
 
 Tree = Mapping[str, Any]
 """Strings to arrays or to further trees."""
@@ -57,8 +67,8 @@ def shipped_folder(preset: str) -> Path:
 def save_tree(path: str | os.PathLike[str], tree: Tree, config: Mapping[str, Any] | None = None) -> None:
     """Write a tree of arrays, and the configuration it belongs to, as one safetensors file.
 
-    The file is replaced in one step. JAX arrays are fetched; every dtype that safetensors knows is
-    kept, bfloat16 included.
+    The file is replaced in one step. JAX arrays are fetched; integers, floats, bfloat16 and booleans
+    keep their dtype.
 
     Raises:
         ValueError: a key holds "/" or is not a string, or a mapping is empty and would be lost.
@@ -159,14 +169,17 @@ def _read(path: Path) -> bytes:
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[str, Any] | None]:
     try:
-        tree = _nest(safetensors.numpy.load(data))
+        flat = {
+            name: np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+            for name, entry in safetensors.deserialize(data)
+        }
         # A safetensors file opens with the length of its JSON header in eight bytes.
         size = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + size]).get("__metadata__", {})
         config = json.loads(header[_CONFIG]) if _CONFIG in header else None
     except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise WeightsError(f"{path} is not a whole safetensors file ({error}); {_REPAIR}") from error
-    return tree, config
+    return _nest(flat), config
 
 
 def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
