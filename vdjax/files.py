@@ -1,8 +1,4 @@
-"""Writing files so that a failure is told in a sentence and leaves nothing behind.
-
-What vdjax writes is made in memory and goes through here, because encoders that write for themselves
-report a full disk in many ways or not at all.
-"""
+"""Writing a file so that a failure is told in a sentence and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -16,21 +12,6 @@ from vdjax.errors import OutputError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to a file at `path` and push it to the disk.
-
-    Raises:
-        OutputError: there is no room, or no permission.
-    """
-    try:
-        with path.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise output_error(error, path) from error
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -69,7 +50,9 @@ def umask() -> int:
 def output_error(error: OSError, path: Path) -> OutputError:
     """The sentence for an operating system's refusal to write at `path`."""
     if error.errno in _NO_ROOM:
-        return no_room(path)
+        return OutputError(
+            f"cannot write {path}: no room left on the disk; free some, or choose another place"
+        )
     if error.errno in _NOT_ALLOWED:
         return OutputError(
             f"cannot write {path}: permission denied; choose another place, or change "
@@ -77,10 +60,3 @@ def output_error(error: OSError, path: Path) -> OutputError:
         )
     reason = (error.strerror or str(error)).lower()
     return OutputError(f"cannot write {path}: {reason}; choose another place")
-
-
-def no_room(path: Path) -> OutputError:
-    """The sentence for a disk, quota or size limit that is full."""
-    return OutputError(
-        f"cannot write {path}: no room left on the disk; free some, or choose another place"
-    )

@@ -101,21 +101,18 @@ def check_destination(
 def foreign_files(folder: Path, replaceable: Collection[str] = ()) -> list[str]:
     """What a folder holds beyond the unchanged files of a film, as sorted relative names."""
     files = recorded_files(folder)
-    known = {*files, *replaceable, RECORD} if files else set()
-    folders = {parent.as_posix() for name in known for parent in Path(name).parents}
-    foreign = []
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
+    loose = {*replaceable, RECORD} if files else set()
+    folders = {parent.as_posix() for name in (*files, *loose) for parent in Path(name).parents}
+
+    def is_known(path: Path, name: str) -> bool:
         if path.is_symlink():
-            foreign.append(name)
-        elif path.is_dir():
-            if name not in folders:
-                foreign.append(name)
-        elif name not in known:
-            foreign.append(name)
-        elif name in files and name not in replaceable and sha256(path) != files[name]:
-            foreign.append(name)
-    return sorted(foreign)
+            return False
+        if path.is_dir():
+            return name in folders
+        return name in loose or (name in files and sha256(path) == files[name])
+
+    named = ((path, path.relative_to(folder).as_posix()) for path in folder.rglob("*"))
+    return sorted(name for path, name in named if not is_known(path, name))
 
 
 def record_files(folder: Path) -> dict[str, str]:

@@ -21,7 +21,6 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from vdjax.errors import OutputError
-from vdjax.files import no_room, write_bytes
 
 FPS = 8
 """Frames per second, as ModelScope's and VideoDirectorGPT's videos are shown."""
@@ -58,7 +57,7 @@ def write_mp4(path: Path, clips: Clips, fps: float = FPS) -> None:
 
     Raises:
         NoFfmpegError: no ffmpeg was found, or it cannot write H.264.
-        OutputError: there is no room or no permission to write.
+        OSError: the file cannot be written.
     """
     frames = _viewed(clips)
     _, height, width, _ = frames.shape
@@ -81,11 +80,11 @@ def write_mp4(path: Path, clips: Clips, fps: float = FPS) -> None:
     said = done.stderr.decode(errors="replace").strip()
     # A process that passes its file size limit is stopped by this signal before it can say why.
     if done.returncode == -signal.SIGXFSZ or os.strerror(errno.ENOSPC) in said:
-        raise no_room(path)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     last = said.splitlines()[-1] if said else f"exit status {done.returncode}"
     if "libx264" in said:
         raise NoFfmpegError(f"{command[0]} cannot write H.264: {last}")
-    raise OutputError(f"ffmpeg could not write {path}: {last}")
+    raise OSError(f"ffmpeg failed: {last}")
 
 
 def write_gif(path: Path, clips: Clips, fps: float = FPS) -> None:
@@ -125,7 +124,7 @@ def _write_animation(
         loop=0,
         **options,
     )
-    write_bytes(path, buffer.getvalue())
+    path.write_bytes(buffer.getvalue())  # Pillow, writing for itself, may swallow a full disk
 
 
 def _viewed(clips: Clips) -> UInt8[np.ndarray, "frame tall wide 3"]:

@@ -74,7 +74,7 @@ def save_tree(path: str | os.PathLike[str], tree: Tree, config: Mapping[str, Any
         ValueError: a key holds "/" or is not a string, or a mapping is empty and would be lost.
         OutputError: the file cannot be written.
     """
-    flat = {key: np.ascontiguousarray(leaf) for key, leaf in _flatten(tree)}
+    flat = {key: np.asarray(leaf, order="C") for key, leaf in _flatten(tree)}
     header = {_CONFIG: json.dumps(config, sort_keys=True)} if config is not None else None
     replace_file(Path(path), safetensors.numpy.save(flat, metadata=header))
 
