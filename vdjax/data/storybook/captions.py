@@ -173,17 +173,16 @@ def clause(rng: np.random.Generator, thing: Told) -> str:
     return {"appear": "appears", "disappear": "disappears"}[kind]
 
 
-def _group_clauses(rng: np.random.Generator, group: _Group, subject: str) -> str:
-    """`subject` and what its members do, together if they do the same and one by one if not."""
+def _group_clauses(rng: np.random.Generator, group: _Group, subject: str) -> list[str]:
+    """`subject` and what its members do: one clause if they do the same, else one for each."""
     if not group.many:
-        return f"{subject} {clause(rng, group.things[0])}"
-    acts = {(thing.kind, thing.direction) for thing in group.things}
-    if len(acts) == 1:
-        return f"{subject} {_plural_verb(clause(rng, group.things[0]))}"
-    told = [f"one {clause(rng, thing)}" for thing in group.things]
-    if len(told) == 2:
-        told[1] = "the other" + told[1][3:]
-    return f"{subject}, {_join(told)}"
+        return [f"{subject} {clause(rng, group.things[0])}"]
+    if len({(thing.kind, thing.direction) for thing in group.things}) == 1:
+        return [f"{subject} {_plural_verb(clause(rng, group.things[0]))}"]
+    words = group.phrase.split(" ", 1)[1].removesuffix(ENTITIES[group.things[0].name].plural)
+    single = f"{words}{group.things[0].name}"
+    which = ("one", "another", "a third", "a fourth")
+    return [f"{which[at]} {single} {clause(rng, thing)}" for at, thing in enumerate(group.things)]
 
 
 def relation(first: Told, second: Told, overlap_behind: bool = True) -> str | None:
@@ -294,7 +293,7 @@ def clip_caption(rng: np.random.Generator, background: str, things: Sequence[Tol
     if form == "list, place":
         return f"{_join(phrases)} {place}"
     if form == "list; clauses":
-        told = [_group_clauses(rng, group, group.definite) for group in (active or groups)]
+        told = [told for group in (active or groups) for told in _group_clauses(rng, group, group.definite)]
         return f"{_join(phrases)} {place}; {_join(told)}"
     if form == "relation, clause":
         related = _relation_phrase(rng, groups[:2]) if len(groups) == 2 else None
@@ -302,9 +301,9 @@ def clip_caption(rng: np.random.Generator, background: str, things: Sequence[Tol
             mover = active[0]
             still = groups[1] if mover is groups[0] else groups[0]
             how = related[1] if related[0] == mover.phrase else _TURNED[related[1]]
-            return f"{_group_clauses(rng, mover, mover.phrase)} {how} {still.phrase} {place}"
+            return f"{_join(_group_clauses(rng, mover, mover.phrase))} {how} {still.phrase} {place}"
         form = "clauses, place"
-    told = [_group_clauses(rng, group, group.phrase) for group in groups]
+    told = [told for group in groups for told in _group_clauses(rng, group, group.phrase)]
     if form == "place, clauses":
         return f"{place}, {_join(told)}"
     if form == "while":
