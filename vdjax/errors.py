@@ -1,9 +1,9 @@
 """The errors a user can cause and mend.
 
-Every refusal in the package is a `UserError` (or a subclass of it) whose text is one clear message: the
-thing, the value seen, what is allowed, and the way out. The command line prints that text as it
-stands and exits with code 2; in Python it is an ordinary `ValueError`. Anything else that escapes
-is a fault of the package and keeps its traceback.
+Every refusal in the package is a `UserError` (or a subclass of it) whose text is one clear
+message: the thing, the value seen, what is allowed, and the way out. The command line prints that
+text as one line and exits with code 2; in Python it is an ordinary `ValueError`. Anything else that
+escapes is a fault of the package and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class UserError(ValueError):
 
 
 class OutputError(UserError):
-    """The place to write to cannot take the result: no permission, no room, or somebody else's files."""
+    """The result cannot be written there: no permission, no room, or somebody else's files."""
 
 
 class ImageError(UserError):

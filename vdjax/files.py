@@ -41,7 +41,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def umask() -> int:
-    """The permissions that this process leaves out of what it makes; there is no way to only ask."""
+    """The permissions that this process withholds; the system has no way of only asking."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

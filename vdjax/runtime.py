@@ -31,10 +31,10 @@ def cache_dir() -> Path:
 def enable_compilation_cache(directory: str | os.PathLike[str] | None = None) -> Path | None:
     """Keep compiled programs on disk, so that the second film starts without compiling.
 
-    Call it before the first compilation. A cache that was chosen already (`JAX_COMPILATION_CACHE_DIR`
-    or `jax.config`) is left alone. A cache holds machine code, so it has one folder per kind
-    of processor, which also makes a home directory shared by several machines safe, and only
-    its owner may read it.
+    Call it before the first compilation. A cache that was chosen already
+    (`JAX_COMPILATION_CACHE_DIR` or `jax.config`) is left alone. A cache holds machine code: it has
+    one folder per kind of processor, because several machines may share a home directory, and
+    its owner alone may read it.
 
     Returns:
         the folder in use, or None if no folder can be written: then everything works, slower.
@@ -48,7 +48,7 @@ def enable_compilation_cache(directory: str | os.PathLike[str] | None = None) ->
     if not can_write(folder):
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # A film runs many small programs once; storing all of them is what makes the second start quick.
+    # A film runs many small programs once; storing all of them makes the second start quick.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_compilation_cache_max_size", COMPILATION_CACHE_BYTES)
@@ -66,7 +66,7 @@ def can_write(folder: Path) -> bool:
 
 
 def _processor() -> str:
-    """A short name for the kind of processor, equal on machines that can run the same machine code."""
+    """A short name for the kind of processor, equal where the same machine code runs."""
     features = platform.processor()
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()

@@ -1,11 +1,11 @@
 """A finished film to its folder: what people open first, and what programs read.
 
-    film.mp4         all scenes in order (film.webp where there is no ffmpeg)
-    film.gif         the same, for pages and chats
-    storyboard.png   scenes × frames, with the plan's boxes and names
-    plan.json        what was asked for; edit it and render it again
-    scene_1/ …       each scene's frames as the model made them, frame_00.png …
-    report.json      seed, versions, times, memory, and where everything is
+film.mp4         all scenes in order (film.webp where there is no ffmpeg)
+film.gif         the same, for pages and chats
+storyboard.png   scenes × frames, with the plan's boxes and names
+plan.json        what was asked for; edit it and render it again
+scene_1/ …       each scene's frames as the model made them, frame_00.png …
+report.json      seed, versions, times, memory, and where everything is
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """An output folder that appears whole or not at all, and never at the cost of somebody's files.
 
-The result is made in a hidden folder beside its destination, pushed to the disk, and moved
-into place in one step. Whatever goes wrong before, the destination stays as it was. A folder that
-vdjax made may be replaced by the next run; the record of what was written (name and SHA-256 of every
+The result is made in a hidden folder beside its destination, pushed to the disk, and moved into
+place in one step. Whatever goes wrong before, the destination stays as it was. A folder that vdjax
+made may be replaced by the next run; the record of what was written (name and SHA-256 of every
 file) tells whether anything in it was added or changed since, and then it is left alone.
 """
 
@@ -33,8 +33,8 @@ def new_folder(
     """Give an empty folder to write into, which becomes `destination` when the block ends well.
 
     Args:
-        destination: where the folder shall stand. Missing parents are made. It may be an empty folder
-            or a film made earlier, see `check_destination`.
+        destination: where the folder shall stand. Missing parents are made. It may be an empty
+            folder or a film made earlier, see `check_destination`.
         replaceable: names that may have been changed by hand in a film that is replaced.
 
     Raises:
@@ -46,7 +46,9 @@ def new_folder(
     check_destination(target, replaceable)
     made = _make_parents(target.parent)
     try:
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        work = Path(
+            tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+        )
     except OSError as error:
         _remove_empty(made)
         raise output_error(error, target) from error
@@ -152,7 +154,7 @@ def _resolved(destination: str | os.PathLike[str]) -> Path:
 def _check_writable(parent: Path, target: Path) -> None:
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(
-            f"cannot make {target}: no permission to write in {parent}; choose another folder with -o"
+            f"cannot make {target}: no permission to write in {parent}; choose another with -o"
         )
 
 
@@ -196,4 +198,3 @@ def _move_into_place(work: Path, target: Path) -> None:
             aside.rename(target)
         raise
     shutil.rmtree(aside, ignore_errors=True)
-

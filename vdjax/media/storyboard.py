@@ -1,8 +1,8 @@
 """One picture that tells a whole film: a row per scene, frames side by side, boxes and names drawn.
 
 It shows what was asked for (the plan's boxes) upon what came out (the frames), so a glance answers
-whether the things are there, in their boxes, moving, and the same from scene to scene. The sizes are
-chosen so that everything can be read on a telephone held upright.
+whether the things are there, in their boxes, moving, and the same from scene to scene. The sizes
+are chosen so that everything can be read on a telephone held upright.
 """
 
 from __future__ import annotations
@@ -116,7 +116,12 @@ def _free_spot(size: tuple[int, int], box: Spot, taken: list[Spot], tall: int) -
     width, height = size
     x0, y0, x1, y1 = box
     left, middle, right = x0, (x0 + x1 - width) / 2, x1 - width
-    rows = (y0 - height + 2, y0, y1 - height, y1 - 2)  # above, inside at the top, at the bottom, below
+    rows = (
+        y0 - height + 2,
+        y0,
+        y1 - height,
+        y1 - 2,
+    )  # above, inside at the top, at the bottom, below
     wanted = [(x, y) for y in rows for x in (left, middle, right)]
     wanted += [(x, float(y)) for y in range(0, tall - height, height) for x in (left, right)]
     inside = [(min(max(x, 0), CELL - width), min(max(y, 0), tall - height)) for x, y in wanted]

@@ -1,9 +1,9 @@
 """Clips to moving pictures: mp4 through ffmpeg, GIF and WebP through Pillow.
 
 A film is a sequence of clips, one per scene, each `uint8[frame, height, width, 3]` of one size; the
-files hold them one after the other. Small frames are shown larger by a whole factor, each model pixel
-becoming a square: players then need not blur a stamp, and the mp4's halved colour resolution (4:2:0)
-still has a sample for every model pixel.
+files hold them one after the other. Small frames are shown larger by a whole factor, each pixel of
+the model becoming a square: players then need not blur a stamp, and the mp4's halved colour
+resolution (4:2:0) still has a sample for every pixel of the model.
 """
 
 from __future__ import annotations

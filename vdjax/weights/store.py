@@ -1,9 +1,9 @@
 """Parameter trees on disk: one safetensors file per tree, checksums in a manifest beside them.
 
-A tree is a nested mapping with arrays at its leaves, as Flax keeps parameters; a file holds it flat,
-with "/" between the keys, and the configuration that made it as JSON in its header. A preset
-is a folder of such files with a `manifest.json`, so that a file that was cut short, swapped or left out is
-refused by name before anything runs on it. Nothing is ever unpickled.
+A tree is a nested mapping with arrays at its leaves, as Flax keeps parameters; a file holds it
+flat, with "/" between the keys, and the configuration that made it as JSON in its header. A preset
+is a folder of such files with a `manifest.json`, so that a file that was cut short, swapped or left
+out is refused by name before anything runs on it. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ MANIFEST = "manifest.json"
 _FORMAT = "vdjax-weights"
 _CONFIG = "config"
 _REPAIR = (
-    "get it again: `git checkout -- vdjax/weights` in a clone, `pip install --force-reinstall vdjax` "
-    "otherwise"
+    "get it again: `git checkout -- vdjax/weights` in a clone, "
+    "`pip install --force-reinstall vdjax` otherwise"
 )
 
 # The names that the file format has for dtypes; safetensors' own numpy reader knows no bfloat16.
@@ -59,16 +59,18 @@ def shipped_folder(preset: str) -> Path:
     names = shipped_presets()
     if preset not in names:
         raise WeightsError(
-            f"no weights for preset {preset!r} come with vdjax; there are {', '.join(names) or 'none'}"
+            f"no weights of {preset!r} come with vdjax; there are {', '.join(names) or 'none'}"
         )
     return Path(__file__).parent / preset
 
 
-def save_tree(path: str | os.PathLike[str], tree: Tree, config: Mapping[str, Any] | None = None) -> None:
+def save_tree(
+    path: str | os.PathLike[str], tree: Tree, config: Mapping[str, Any] | None = None
+) -> None:
     """Write a tree of arrays, and the configuration it belongs to, as one safetensors file.
 
-    The file is replaced in one step. JAX arrays are fetched; integers, floats, bfloat16 and booleans
-    keep their dtype.
+    The file is replaced in one step. JAX arrays are fetched; integers, floats, bfloat16 and
+    booleans keep their dtype.
 
     Raises:
         ValueError: a key holds "/" or is not a string, or a mapping is empty and would be lost.
@@ -89,7 +91,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, A
 
 
 def write_manifest(folder: str | os.PathLike[str]) -> None:
-    """Record size and SHA-256 of every safetensors file in `folder`; these and no others are its weights."""
+    """Record size and SHA-256 of every safetensors file in `folder`: its weights from now on."""
     files = {
         path.name: _fingerprint(path.read_bytes())
         for path in sorted(Path(folder).glob("*.safetensors"))
@@ -111,7 +113,7 @@ def load_checked(
     path = folder / f"{name}.safetensors"
     if path.name not in files:
         raise WeightsError(
-            f"{folder / MANIFEST} lists no {path.name}; it lists {', '.join(files) or 'nothing'}; {_REPAIR}"
+            f"{folder / MANIFEST} lists no {path.name}; it lists {', '.join(files)}; {_REPAIR}"
         )
     data = _read(path)
     _check(path, data, files[path.name])
@@ -136,7 +138,9 @@ def verify(folder: str | os.PathLike[str]) -> list[str]:
 
 def _flatten(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
     if not tree:
-        raise ValueError(f"the mapping at {prefix or 'the top'!r} is empty: a file cannot hold that")
+        raise ValueError(
+            f"the mapping at {prefix or 'the top'!r} is empty: a file cannot hold that"
+        )
     for key, value in tree.items():
         if not isinstance(key, str) or "/" in key or not key:
             raise ValueError(f"key {key!r} at {prefix or 'the top'!r} must be a text without '/'")
@@ -178,7 +182,9 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[str, Any] | No
         header = json.loads(data[8 : 8 + size]).get("__metadata__", {})
         config = json.loads(header[_CONFIG]) if _CONFIG in header else None
     except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file ({error}); {_REPAIR}") from error
+        raise WeightsError(
+            f"{path} is not a whole safetensors file ({error}); {_REPAIR}"
+        ) from error
     return _nest(flat), config
 
 
@@ -187,7 +193,9 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise WeightsError(f"{folder} has no {MANIFEST}, so it holds no weights; {_REPAIR}") from error
+        raise WeightsError(
+            f"{folder} has no {MANIFEST}, so it holds no weights; {_REPAIR}"
+        ) from error
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read ({error}); {_REPAIR}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:

@@ -1,0 +1,5 @@
+"""`python -m vdjax` is the command `vdjax`."""
+
+from vdjax.cli import main
+
+raise SystemExit(main())

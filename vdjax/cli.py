@@ -1,0 +1,366 @@
+"""The command line: every door of the package as one command.
+
+    vdjax plan "A cat drives to the beach, then meets a dog" -o plan.json
+    vdjax render plan.json -o films/cat
+    vdjax film "A cat drives to the beach, then meets a dog"
+    vdjax train STAGE  ·  vdjax evaluate layout  ·  vdjax doctor
+
+Each command imports what it needs and no more, so that planning never waits for JAX. What a user
+can mend is one line on stderr and exit code 2; VDJAX_DEBUG=1 shows where it came from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import signal
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from vdjax import __version__
+from vdjax.errors import UserError
+
+if TYPE_CHECKING:
+    from vdjax.plan import VideoPlan
+
+FILMS = Path("films")
+"""Where films go when nobody says where, in a folder named after the prompt."""
+
+MAX_SEED = 2**32 - 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0 for done, 1 for a failed check, 2 for what a user can mend."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        options = _parser().parse_args(arguments)
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        if os.environ.get("VDJAX_DEBUG"):
+            raise
+        print(f"vdjax: {_one_line(str(error))}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader left (`vdjax plan … | head`): leave nothing to flush into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("vdjax: stopped", file=sys.stderr)
+        return 130
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from vdjax.plan import plan
+
+    made = plan(_prompt(options.prompt), director=options.director, seed=options.seed)
+    if options.output is None:
+        print(made.to_json(), end="")
+        _report_warnings(made)
+        return 0
+    kept = _save_plan(made, options.output)
+    print(made.summary())
+    _report_warnings(made)
+    if kept:
+        print(f"kept the former {options.output} as {kept}")
+    print(f"wrote {options.output}; next: vdjax render {options.output}")
+    return 0
+
+
+def _save_plan(made: VideoPlan, path: Path) -> Path | None:
+    """Write the plan; another one that was there is kept under a new name, which is returned."""
+    kept = None
+    if path.is_file() and path.read_bytes() != made.to_json().encode():
+        kept = path.with_name(path.name + "~")
+        try:
+            path.replace(kept)
+        except OSError as error:
+            from vdjax.files import output_error
+
+            raise output_error(error, kept) from error
+    made.save(path)
+    return kept
+
+
+def _render(options: argparse.Namespace) -> int:
+    from vdjax.plan import VideoPlan
+
+    made = VideoPlan.load(options.plan)
+    # The plan was read from here and is written back; nothing is lost when its folder is replaced.
+    edited = options.plan.resolve().parent == _destination(options, made).resolve()
+    return _film_from(made, options, replaceable=("plan.json",) if edited else ())
+
+
+def _film(options: argparse.Namespace) -> int:
+    from vdjax.plan import plan
+
+    began = time.perf_counter()
+    made = plan(_prompt(options.prompt), director=options.director, seed=options.seed)
+    return _film_from(made, options, plan_seconds=time.perf_counter() - began)
+
+
+def _film_from(
+    made: VideoPlan,
+    options: argparse.Namespace,
+    plan_seconds: float = 0.0,
+    replaceable: tuple[str, ...] = (),
+) -> int:
+    from vdjax.media.folder import check_destination
+    from vdjax.media.pictures import load_picture
+
+    destination = _destination(options, made)
+    check_destination(destination, replaceable)  # before the minute of work, not after it
+    images = {name: load_picture(path) for name, path in (options.images or {}).items()}
+    print(made.summary())
+    _report_warnings(made)
+    print(f"\nmaking {destination} ...", flush=True)
+
+    from vdjax.media.film import save_film
+    from vdjax.progress import Printed
+    from vdjax.systems.videodirectorgpt import film
+
+    chosen = {name: getattr(options, name) for name in _FILM_OPTIONS}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    result = film(made, seed=options.seed, images=images, progress=Printed(), **given)
+    seconds = {"plan": round(plan_seconds, 3), **result.report.get("seconds", {})}
+    report = {**result.report, "seconds": seconds}
+    folder = save_film(destination, result.plan, result.frames, report, replaceable=replaceable)
+    _report_film(folder)
+    return 0
+
+
+# Left out by the user, these keep the default of `vdjax.film`, which knows the preset.
+_FILM_OPTIONS = ("steps", "guidance", "alpha", "scheduler", "frames", "preset")
+
+
+def _report_film(folder: Path) -> None:
+    import json
+
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    scenes, seconds = report["scenes"], sum(report["seconds"].values())
+    count = len(scenes) * report["frames_per_scene"]
+    print(
+        f"{len(scenes)} scene{'s' * (len(scenes) != 1)}, {count} frames of "
+        f"{report['frame_width']} × {report['frame_height']} in {seconds:.0f} s, "
+        f"peak memory {report['peak_memory_bytes'] / 2**30:.1f} GB"
+    )
+    for note in report["notes"]:
+        print(f"note: {note}")
+    for name in ("film", "storyboard"):
+        print(f"  {_shown(folder / report[name])}")
+
+
+def _train(options: argparse.Namespace) -> int:
+    from vdjax.train import run
+
+    given = {"steps": options.steps, "seed": options.seed, "folder": options.runs}
+    run(options.stage, **{name: value for name, value in given.items() if value is not None})
+    return 0
+
+
+def _evaluate_layout(options: argparse.Namespace) -> int:
+    from vdjax.evaluate.layout import run
+
+    given = {name: getattr(options, name) for name in ("plans", "steps", "output")}
+    run(**{name: value for name, value in given.items() if value is not None})
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from vdjax.doctor import examine, show
+
+    findings = examine()
+    print(show(findings))
+    return 0 if all(finding.ok or finding.optional for finding in findings) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="vdjax", description="From one sentence to a film of several scenes.")
+    parser.add_argument("--version", action="version", version=f"vdjax {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], about: str) -> _Parser:
+        sub = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+        sub.set_defaults(run=run)
+        return sub
+
+    plan = command("plan", _plan, "turn a sentence into a plan that people can read and edit")
+    _prompt_options(plan)
+    plan.add_argument("-o", "--output", type=_path, metavar="FILE", help="the plan; else stdout")
+    plan.add_argument("--seed", type=_seed, default=0, help=_SEED)
+
+    render = command("render", _render, "turn a plan into a film")
+    render.add_argument("plan", type=_path, metavar="PLAN.json")
+    _film_options(render)
+
+    film = command("film", _film, "turn a sentence into a film: plan and render at once")
+    _prompt_options(film)
+    _film_options(film)
+
+    train = command("train", _train, "train one stage; started again, it goes on where it stopped")
+    train.add_argument("stage", metavar="STAGE", help="see docs of vdjax.train for their order")
+    train.add_argument("--steps", type=_count, help="optimiser steps in all")
+    train.add_argument("--seed", type=_seed, help="order of the data, and noise")
+    train.add_argument("--runs", type=_path, metavar="DIR", help="where runs are kept (runs)")
+
+    evaluate = command("evaluate", _evaluate_layout, "measure what the model does")
+    measures = evaluate.add_subparsers(title="measures", metavar="MEASURE", required=True)
+    layout = measures.add_parser(
+        "layout", help="are the things there, in their boxes, moving, and the same in every scene"
+    )
+    layout.add_argument("--plans", type=_count, help="how many of the fixed held-out plans to use")
+    layout.add_argument("--steps", type=_count, help="denoising steps")
+    layout.add_argument("-o", "--output", type=_path, metavar="FILE", help="the figures as JSON")
+
+    command("doctor", _doctor, "say what is installed, what is missing, and what mends it")
+    return parser
+
+
+_SEED = f"0 to {MAX_SEED}; the same seed gives the same result (0)"
+
+
+def _prompt_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "prompt", nargs="+", help='a sentence in quotes, or several: "one per scene" "..."'
+    )
+    parser.add_argument("--director", default="rules", help="who plans: rules (needs nothing)")
+
+
+def _film_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o", "--output", type=_path, metavar="DIR", help="the film's folder (films/its-prompt)"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help=_SEED)
+    parser.add_argument("--steps", type=_count, help="denoising steps; more is slower and finer")
+    parser.add_argument("--guidance", type=_positive, help="how strictly the text is followed")
+    parser.add_argument(
+        "--alpha", type=_share, help="share of the steps that the boxes guide, 0 to 1"
+    )
+    parser.add_argument("--scheduler", help="how noise is taken away, such as dpm, ddim or pndm")
+    parser.add_argument("--frames", type=_count, help="frames per scene")
+    parser.add_argument("--preset", help="which model and weights (storybook)")
+    parser.add_argument(
+        "--image",
+        dest="images",
+        action=_Images,
+        metavar="NAME=PATH",
+        help="your own picture as an entity's identity; once per entity",
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see `{self.prog} --help`)")
+
+
+class _Images(argparse.Action):
+    """Collect NAME=PATH options into a mapping."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: Any,
+        option: str | None = None,
+    ) -> None:
+        name, equals, path = value.partition("=")
+        images = dict(getattr(namespace, self.dest) or {})
+        if not (equals and name.strip() and path):
+            parser.error(f"{option} {value!r}: write NAME=PATH, as in --image cat=my_cat.png")
+        if name.strip() in images:
+            parser.error(f"{option}: {name.strip()!r} is given two pictures")
+        setattr(namespace, self.dest, {**images, name.strip(): Path(path).expanduser()})
+
+
+def _number(text: str, kind: Callable[[str], Any], allowed: Callable[[Any], bool], say: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not allowed(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {say}")
+    return value
+
+
+def _seed(text: str) -> int:
+    return _number(text, int, lambda n: 0 <= n <= MAX_SEED, f"a whole number from 0 to {MAX_SEED}")
+
+
+def _count(text: str) -> int:
+    return _number(text, int, lambda n: n >= 1, "a whole number from 1")
+
+
+def _share(text: str) -> float:
+    return _number(text, float, lambda x: 0 <= x <= 1, "a number from 0 to 1")
+
+
+def _positive(text: str) -> float:
+    return _number(text, float, lambda x: x >= 0 and math.isfinite(x), "a number from 0")
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path")
+    return Path(text).expanduser()
+
+
+def _prompt(given: list[str]) -> str | list[str]:
+    """One sentence as it is, several as one per scene."""
+    if len(given) == 1:
+        return given[0]
+    if not any(len(text.split()) > 1 for text in given):
+        raise UserError(
+            f'got {len(given)} single words; put the sentence in quotes: "{" ".join(given)}"'
+        )
+    return given
+
+
+def _destination(options: argparse.Namespace, made: VideoPlan) -> Path:
+    output: Path | None = options.output
+    return output if output is not None else FILMS / _slug(made.prompt)
+
+
+def _slug(text: str, longest: int = 48) -> str:
+    """A folder name that can be read and typed: `a-cat-drives-a-red-car`."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    name = "-".join(words)
+    if len(name) > longest:
+        name = name[: longest + 1].rpartition("-")[0] or name[:longest]
+    return name or "film"
+
+
+def _report_warnings(made: VideoPlan) -> None:
+    for warning in made.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be written from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _stop(number: int, frame: Any) -> NoReturn:
+    # Leave through the ordinary way out, so that unfinished folders are removed.
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""A user's own picture, read with care: it may be anything that a person calls a picture."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vdjax.errors import ImageError
+
+LONGEST_SIDE = 1024
+"""Larger pictures are made smaller; the models look at far fewer pixels."""
+
+
+def load_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height width 3"]:
+    """Read a picture as RGB, 0 to 255, upright, with white where it is transparent.
+
+    Raises:
+        ImageError: there is no such file, or it is not a picture that can be read.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+    except FileNotFoundError as error:
+        raise ImageError(f"there is no picture {path}") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ImageError(
+            f"picture {path} has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path} is not a picture; give a PNG, JPEG, WebP or GIF file") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ImageError(f"picture {path} cannot be read: {reason}") from error
+    except (ValueError, SyntaxError, EOFError) as error:  # how Pillow tells of broken contents
+        raise ImageError(f"picture {path} cannot be read: {error}") from error
+    upright = upright.convert("RGBA")
+    upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    white = Image.new("RGBA", upright.size, "white")
+    return np.asarray(Image.alpha_composite(white, upright).convert("RGB"))
