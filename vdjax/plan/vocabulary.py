@@ -1,7 +1,8 @@
-"""The words of the storybook world: what can be drawn, what it is also called, and where it belongs.
+"""The words of the storybook world: what can be drawn, what it is also called, and where it
+belongs.
 
-Enters: `vocabulary.json`, built beside the artwork. Leaves: a frozen `Vocabulary`. Standard library only, for
-the planner reads it and must start fast.
+Enters: `vocabulary.json`, built beside the artwork. Leaves: a frozen `Vocabulary`. Standard
+library only, for the planner reads it and must start fast.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ LOOK_WORDS: Mapping[str, str] = MappingProxyType(
 class EntityWord:
     """One nameable thing.
 
-    `place` is "ground", "sky", "water" or "any"; `category` is "animal", "vehicle", "food", "person" or
-    "object"; `height` is a comfortable height as a share of the frame; `aspect` is width over height, the
-    mean over the looks; `keywords` are other words for it, lower case.
+    `place` is "ground", "sky", "water" or "any"; `category` is "animal", "vehicle", "food",
+    "person" or "object"; `height` is a comfortable height as a share of the frame; `aspect` is
+    width over height, the mean over the looks; `keywords` are other words for it, lower case.
     """
 
     name: str

@@ -1,4 +1,7 @@
-"""The storybook world: real artwork on painted backgrounds, with captions and boxes (see the data card)."""
+"""The storybook world: real artwork on painted backgrounds, with captions and boxes.
+
+README.md in this folder is its data card.
+"""
 
 from vdjax.data.storybook.backgrounds import BACKGROUNDS, background
 from vdjax.data.storybook.compose import render_plan_frames

@@ -1,9 +1,10 @@
 """Captions: from what is in a scene to one line of regular English.
 
-Enters: a background, the things in it with what they do, and a random generator. Leaves: a caption. The
-grammar is regular on purpose (a small text encoder learns from it) but no two clauses need sound alike: verbs
-depend on the kind of thing, forms change the order, and looks, sides and relations are named now and then.
-`STILL_FORMS` and `CLIP_FORMS` are trained on, `HELD_OUT_STILL_FORMS` and `HELD_OUT_CLIP_FORMS` never.
+Enters: a background, the things in it with what they do, and a random generator. Leaves: a
+caption. The grammar is regular on purpose (a small text encoder learns from it) but no two
+clauses need sound alike: verbs depend on the kind of thing, forms change the order, and looks,
+sides and relations are named now and then. `STILL_FORMS` and `CLIP_FORMS` are trained on,
+`HELD_OUT_STILL_FORMS` and `HELD_OUT_CLIP_FORMS` never.
 """
 
 from collections.abc import Sequence
@@ -20,8 +21,23 @@ COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 #: How often a thing's look is named ("a glossy cat").
 LOOK_SHARE = 0.25
 
-STILL_FORMS = ("list, place", "place, list", "picture", "there is", "place with list", "relation", "place, relation")
-CLIP_FORMS = ("clauses, place", "place, clauses", "list; clauses", "while", "list, place", "relation, clause")
+STILL_FORMS = (
+    "list, place",
+    "place, list",
+    "picture",
+    "there is",
+    "place with list",
+    "relation",
+    "place, relation",
+)
+CLIP_FORMS = (
+    "clauses, place",
+    "place, clauses",
+    "list; clauses",
+    "while",
+    "list, place",
+    "relation, clause",
+)
 HELD_OUT_STILL_FORMS = ("here is", "you can see")
 HELD_OUT_CLIP_FORMS = ("see how", "place, while")
 
@@ -92,7 +108,7 @@ class _Group:
 
     @property
     def definite(self) -> str:
-        """"the cat", "the two dogs"."""
+        """The same with the definite article: "the cat", "the two dogs"."""
         words = self.phrase.split(" ", 1)
         return "the " + (self.phrase if self.many else words[1])
 
@@ -104,7 +120,11 @@ def _groups(rng: np.random.Generator, things: Sequence[Told]) -> list[_Group]:
     groups = []
     for name, members in by_name.items():
         looks = {member.look for member in members}
-        look = LOOK_WORDS[members[0].look] + " " if rng.random() < LOOK_SHARE and len(looks) == 1 else ""
+        look = (
+            LOOK_WORDS[members[0].look] + " "
+            if rng.random() < LOOK_SHARE and len(looks) == 1
+            else ""
+        )
         if len(members) == 1:
             phrase = _article(look + name)
         else:
@@ -125,7 +145,11 @@ def _verbs(name: str) -> tuple[str, ...]:
     if word.place == "water":
         return ("swims", "moves")
     if word.category == "vehicle":
-        return ("rides", "moves") if name in ("bicycle", "motorcycle") else ("drives", "drives", "moves")
+        return (
+            ("rides", "moves")
+            if name in ("bicycle", "motorcycle")
+            else ("drives", "drives", "moves")
+        )
     if word.category == "person" or (word.category == "animal" and word.place == "ground"):
         return ("walks", "runs", "moves")
     if name == "ball":
@@ -142,7 +166,7 @@ def _plural_verb(clause: str) -> str:
 
 
 def clause(rng: np.random.Generator, thing: Told) -> str:
-    """What one thing does, in the third person singular: "walks to the right", "grows", "stays still"."""
+    """What one thing does, in the third person singular: "walks to the right", "grows"."""
     kind, direction = thing.kind, thing.direction
     other = {"left": "right", "right": "left", "up": "down", "down": "up"}.get(direction, "")
     if kind == "still":
@@ -153,17 +177,27 @@ def clause(rng: np.random.Generator, thing: Told) -> str:
     if kind == "slide":
         flies = ENTITIES[thing.name].place == "sky"
         if direction == "up":
-            return _pick(rng, ("flies up", "flies up", "rises") if flies else ("moves up", "goes up", "rises"))
-        return _pick(rng, ("flies down", "comes down") if flies else ("moves down", "goes down", "sinks"))
+            return _pick(
+                rng,
+                ("flies up", "flies up", "rises") if flies else ("moves up", "goes up", "rises"),
+            )
+        return _pick(
+            rng, ("flies down", "comes down") if flies else ("moves down", "goes down", "sinks")
+        )
     if kind == "grow":
         return _pick(rng, ("grows", "gets bigger", "comes closer"))
     if kind == "shrink":
         return _pick(rng, ("shrinks", "gets smaller", "goes far away"))
     if kind == "bounce":
-        return f"bounces to the {direction}" if direction else _pick(rng, ("bounces up and down", "bounces"))
+        return (
+            f"bounces to the {direction}"
+            if direction
+            else _pick(rng, ("bounces up and down", "bounces"))
+        )
     if kind == "arc":
         flies = ENTITIES[thing.name].place == "sky"
-        return f"{_pick(rng, ('flies in an arc',) if flies else ('jumps', 'leaps'))} to the {direction}"
+        verb = _pick(rng, ("flies in an arc",) if flies else ("jumps", "leaps"))
+        return f"{verb} to the {direction}"
     if kind == "circle":
         return _pick(rng, ("moves in a circle", "goes round in a circle", "circles around"))
     if kind == "enter":
@@ -186,7 +220,7 @@ def _group_clauses(rng: np.random.Generator, group: _Group, subject: str) -> lis
 
 
 def relation(first: Told, second: Told, overlap_behind: bool = True) -> str | None:
-    """How `first` lies to `second` in every common frame, or None. `first` is drawn before `second`."""
+    """How `first`, drawn before `second`, lies to it in every frame; None if that changes."""
     frames = min(len(first.boxes), len(second.boxes))
     if not frames or len(first.boxes) != len(second.boxes):
         return None
@@ -194,7 +228,9 @@ def relation(first: Told, second: Told, overlap_behind: bool = True) -> str | No
     width = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
     height = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
     if overlap_behind and (width > 0.05).all() and (height > 0.05).all():
-        least = np.minimum((a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1]), (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]))
+        least = np.minimum(
+            (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1]), (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
+        )
         return "behind" if (width * height > 0.2 * least).all() else None
     if (a[:, 2] <= b[:, 0] + 0.04).all():
         return "to the left of"
@@ -233,7 +269,10 @@ def _side(thing: Told) -> str | None:
 
 
 def _relation_phrase(rng: np.random.Generator, groups: list[_Group]) -> tuple[str, str, str] | None:
-    """(first, how, second) for the first two groups, in either order, if each is one thing and a relation holds."""
+    """(first, how, second) for the first two groups, in either order.
+
+    None if one of them is several things or no relation holds.
+    """
     if len(groups) < 2 or groups[0].many or groups[1].many:
         return None
     how = relation(groups[0].things[0], groups[1].things[0])
@@ -244,7 +283,9 @@ def _relation_phrase(rng: np.random.Generator, groups: list[_Group]) -> tuple[st
     return groups[1].phrase, _TURNED[how], groups[0].phrase
 
 
-def still_caption(rng: np.random.Generator, background: str, things: Sequence[Told], form: str | None = None) -> str:
+def still_caption(
+    rng: np.random.Generator, background: str, things: Sequence[Told], form: str | None = None
+) -> str:
     """A caption for one still picture. `form` forces one of the forms (where it fits)."""
     groups = _groups(rng, things)
     place = _pick(rng, PLACES[background])
@@ -256,7 +297,11 @@ def still_caption(rng: np.random.Generator, background: str, things: Sequence[To
     rest = f", with {_join(phrases[2:])}" if len(phrases) > 2 else ""
     if form is None:
         # A relation is told in about half of the pictures that have one.
-        form = STILL_FORMS[5 + int(rng.random() * 2)] if related and rng.random() < 0.5 else _pick(rng, STILL_FORMS[:5])
+        form = (
+            STILL_FORMS[5 + int(rng.random() * 2)]
+            if related and rng.random() < 0.5
+            else _pick(rng, STILL_FORMS[:5])
+        )
     listed = _join(phrases)
     be = "are" if groups[0].many else "is"
     if form == "list, place":
@@ -280,7 +325,9 @@ def still_caption(rng: np.random.Generator, background: str, things: Sequence[To
     return f"{sentence}{rest if related else ''} {place}"
 
 
-def clip_caption(rng: np.random.Generator, background: str, things: Sequence[Told], form: str | None = None) -> str:
+def clip_caption(
+    rng: np.random.Generator, background: str, things: Sequence[Told], form: str | None = None
+) -> str:
     """A caption for a clip. `form` forces one of the forms (where it fits)."""
     groups = _groups(rng, things)
     place = _pick(rng, PLACES[background])
@@ -293,7 +340,11 @@ def clip_caption(rng: np.random.Generator, background: str, things: Sequence[Tol
     if form == "list, place":
         return f"{_join(phrases)} {place}"
     if form == "list; clauses":
-        told = [told for group in (active or groups) for told in _group_clauses(rng, group, group.definite)]
+        told = [
+            told
+            for group in (active or groups)
+            for told in _group_clauses(rng, group, group.definite)
+        ]
         return f"{_join(phrases)} {place}; {_join(told)}"
     if form == "relation, clause":
         related = _relation_phrase(rng, groups[:2]) if len(groups) == 2 else None
@@ -307,11 +358,17 @@ def clip_caption(rng: np.random.Generator, background: str, things: Sequence[Tol
     if form == "place, clauses":
         return f"{place}, {_join(told)}"
     if form == "while":
-        return f"{told[0]} {place}" if len(told) == 1 else f"{told[0]} while {_join(told[1:])} {place}"
+        return (
+            f"{told[0]} {place}" if len(told) == 1 else f"{told[0]} while {_join(told[1:])} {place}"
+        )
     if form == "see how":
         return f"see how {_join(told)} {place}"
     if form == "place, while":
-        return f"{place}, {told[0]}" if len(told) == 1 else f"{place}, while {_join(told[1:])}, {told[0]}"
+        return (
+            f"{place}, {told[0]}"
+            if len(told) == 1
+            else f"{place}, while {_join(told[1:])}, {told[0]}"
+        )
     return f"{_join(told)} {place}"
 
 
@@ -322,4 +379,8 @@ def crop_caption(rng: np.random.Generator, name: str, look: str, background: str
     if form < 0.25:
         return words
     phrase = f"a picture of {_article(words)}" if form > 0.85 else _article(words)
-    return f"{phrase} {_pick(rng, PLACES[background])}" if background and rng.random() < 0.5 else phrase
+    return (
+        f"{phrase} {_pick(rng, PLACES[background])}"
+        if background and rng.random() < 0.5
+        else phrase
+    )

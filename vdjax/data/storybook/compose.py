@@ -1,7 +1,8 @@
 """Putting artwork on backgrounds: the one place where storybook pixels are made.
 
-Enters: a background and, per thing, its art and a box per frame. Leaves: frames, and the boxes that the art
-really covers, in whole pixels. Things are drawn in the order given: later ones are in front.
+Enters: a background and, per thing, its art and a box per frame. Leaves: frames, and the boxes
+that the art really covers, in whole pixels. Things are drawn in the order given: later ones are
+in front.
 """
 
 from collections.abc import Sequence
@@ -21,19 +22,23 @@ SOLID = 32
 def paste(
     frame: Image.Image, name: str, look: str, box: Sequence[float], mirrored: bool
 ) -> tuple[float, float, float, float] | None:
-    """Draw one thing into `box` (shares of the frame) and return the box its solid pixels fill, or None.
+    """Draw one thing into `box` (shares of the frame) and return the box its solid pixels fill,
+    or None.
 
-    The box is rounded to whole pixels; it may reach over the frame's edge, in which case the box returned is
-    that of the part inside.
+    The box is rounded to whole pixels; it may reach over the frame's edge, in which case the box
+    returned is that of the part inside.
     """
     side_x, side_y = frame.size
     left, top = round(box[0] * side_x), round(box[1] * side_y)
     width, height = max(2, round(box[2] * side_x) - left), max(2, round(box[3] * side_y) - top)
     art = drawn(name, look, width, height, mirrored)
     frame.paste(art, (left, top), art)
-    solid = np.asarray(art)[
-        max(0, -top) : max(0, side_y - top), max(0, -left) : max(0, side_x - left), 3
-    ] >= SOLID
+    solid = (
+        np.asarray(art)[
+            max(0, -top) : max(0, side_y - top), max(0, -left) : max(0, side_x - left), 3
+        ]
+        >= SOLID
+    )
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
     if not len(rows):
         return None
@@ -48,13 +53,18 @@ def paste(
 
 def compose(
     backdrops: Sequence[UInt8[np.ndarray, "height width 3"]],
-    things: Sequence[tuple[str, str, Float[np.ndarray, "frame 4"], Bool[np.ndarray, " frame"], bool]],
+    things: Sequence[
+        tuple[str, str, Float[np.ndarray, "frame 4"], Bool[np.ndarray, " frame"], bool]
+    ],
 ) -> tuple[
-    UInt8[np.ndarray, "frame height width 3"], Float32[np.ndarray, "entity frame 4"], Bool[np.ndarray, "entity frame"]
+    UInt8[np.ndarray, "frame height width 3"],
+    Float32[np.ndarray, "entity frame 4"],
+    Bool[np.ndarray, "entity frame"],
 ]:
     """Draw things (name, look, boxes, visible, mirrored) over one backdrop per frame.
 
-    Returns the frames, the boxes really covered (zeros where nothing is) and where each thing is visible.
+    Returns the frames, the boxes really covered (zeros where nothing is) and where each thing is
+    visible.
     """
     count = len(backdrops)
     boxes = np.zeros((len(things), count, 4), np.float32)
@@ -80,10 +90,11 @@ def render_plan_frames(
 ) -> UInt8[np.ndarray, "num_frames size size 3"]:
     """Real composites for a planned scene: the artwork itself, drawn into the planned boxes.
 
-    `entities` holds (name, look, boxes[num_frames][4] in shares of the frame, visible[num_frames], mirrored).
-    The background is the one that `background_seed` names, the same one for the same seed. This is the ceiling
-    that a generator's films are measured against. Raises UserError for unknown names, looks or backgrounds and
-    for boxes that do not fit `num_frames`.
+    `entities` holds (name, look, boxes[num_frames][4] in shares of the frame,
+    visible[num_frames], mirrored). The background is the one that `background_seed` names, the
+    same one for the same seed. This is the ceiling that a generator's films are measured against.
+    Raises UserError for unknown names, looks or backgrounds and for boxes that do not fit
+    `num_frames`.
     """
     things = []
     for name, look, boxes, visible, mirrored in entities:

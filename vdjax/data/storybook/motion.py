@@ -1,7 +1,8 @@
 """How things move: a path for the centre and the scale of one thing over the frames of a clip.
 
-Enters: a thing's size and place, and a random generator. Leaves: a `Path` with boxes per frame (which may
-reach outside the frame), whether the thing is there, and what it does, in words a caption can use.
+Enters: a thing's size and place, and a random generator. Leaves: a `Path` with boxes per frame
+(which may reach outside the frame), whether the thing is there, and what it does, in words a
+caption can use.
 """
 
 from dataclasses import dataclass
@@ -25,13 +26,14 @@ _BOUNDS = np.cumsum([share for _, share in KINDS])
 APPEAR = 0.15
 #: A slide crosses this much of the frame.
 TRAVEL = (0.3, 0.7)
-#: A thing of which less than this share lies inside the frame is not drawn and counts as not visible.
+#: A thing less of which lies inside the frame is not drawn and counts as not visible.
 LEAST_INSIDE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Path:
-    """Where one thing is in each frame. `boxes` are x0 y0 x1 y1 in shares of the frame, not clipped.
+    """Where one thing is in each frame. `boxes` are x0 y0 x1 y1 in shares of the frame, not
+    clipped.
 
     `kind` is one of "still slide grow shrink bounce arc circle appear disappear enter leave";
     `direction` is "left", "right", "up", "down", "clockwise", "anticlockwise" or "".
@@ -66,7 +68,12 @@ def _kind(rng: np.random.Generator) -> str:
 
 
 def draw_path(
-    rng: np.random.Generator, width: float, height: float, place: str, frames: int, lasting: bool = False
+    rng: np.random.Generator,
+    width: float,
+    height: float,
+    place: str,
+    frames: int,
+    lasting: bool = False,
 ) -> Path:
     """A random path for a thing of this size (shares of the frame) that belongs at `place`.
 
@@ -75,10 +82,19 @@ def draw_path(
     time = np.linspace(0, 1, frames) if frames > 1 else np.zeros(1)
     coming = (not lasting) and rng.random() < APPEAR
     kind = ("appear", "disappear", "enter", "leave")[int(rng.integers(4))] if coming else _kind(rng)
-    y = natural_y(rng, place, height) if rng.random() < 0.65 else _between(rng, height / 2, 1 - height / 2)
+    y = (
+        natural_y(rng, place, height)
+        if rng.random() < 0.65
+        else _between(rng, height / 2, 1 - height / 2)
+    )
     x = _between(rng, width / 2, 1 - width / 2)
     direction = ""
-    cx, cy, scale, present = np.full(frames, x), np.full(frames, y), np.ones(frames), np.ones(frames, bool)
+    cx, cy, scale, present = (
+        np.full(frames, x),
+        np.full(frames, y),
+        np.ones(frames),
+        np.ones(frames, bool),
+    )
 
     if kind == "slide":
         vertical = rng.random() < (0.45 if place == "sky" else 0.2)
@@ -100,7 +116,9 @@ def draw_path(
             cx = line
     elif kind in ("grow", "shrink"):
         least = rng.uniform(0.4, 0.6)
-        if max(width, height) < 0.36:  # a small thing grows from its size, a large one up to its size
+        if (
+            max(width, height) < 0.36
+        ):  # a small thing grows from its size, a large one up to its size
             width, height = width / least, height / least
             x, y = (min(max(at, side / 2), 1 - side / 2) for at, side in ((x, width), (y, height)))
             cx, cy = np.full(frames, x), np.full(frames, y)
@@ -128,14 +146,20 @@ def draw_path(
         x0 = _between(rng, width / 2 + radius, 1 - width / 2 - radius)
         y0 = min(max(y, height / 2 + radius), max(0.5, 1 - height / 2 - radius))
         direction = "clockwise" if rng.random() < 0.5 else "anticlockwise"
-        angle = rng.uniform(0, 2 * np.pi) + 2 * np.pi * time * (1 if direction == "clockwise" else -1)
+        angle = rng.uniform(0, 2 * np.pi) + 2 * np.pi * time * (
+            1 if direction == "clockwise" else -1
+        )
         cx, cy = x0 + radius * np.cos(angle), y0 + radius * np.sin(angle)
     elif kind in ("appear", "disappear"):
         moment = rng.uniform(0.25, 0.65)
         present = time >= moment if kind == "appear" else time <= moment
     elif kind in ("enter", "leave"):
         direction = "right" if rng.random() < 0.5 else "left"
-        outside = -width / 2 - 0.02 if (direction == "right") == (kind == "enter") else 1 + width / 2 + 0.02
+        outside = (
+            -width / 2 - 0.02
+            if (direction == "right") == (kind == "enter")
+            else 1 + width / 2 + 0.02
+        )
         cx = outside + (x - outside) * (time if kind == "enter" else 1 - time)
 
     half_w, half_h = width / 2 * scale, height / 2 * scale

@@ -15,10 +15,16 @@ def milliseconds(call, count: int, start: int) -> float:
 
 def main() -> None:
     world = StorybookWorld()
-    for name, call, count in (("image", world.image, 3000), ("clip", world.clip, 300), ("crop", world.crop, 3000)):
+    for name, call, count in (
+        ("image", world.image, 3000),
+        ("clip", world.clip, 300),
+        ("crop", world.crop, 3000),
+    ):
         first = milliseconds(call, count, 0)
-        print(f"{name:6s} {first:6.2f} ms each while the banks fill, "
-              f"{milliseconds(call, count, count):6.2f} ms after")
+        print(
+            f"{name:6s} {first:6.2f} ms each while the banks fill, "
+            f"{milliseconds(call, count, count):6.2f} ms after"
+        )
 
 
 if __name__ == "__main__":

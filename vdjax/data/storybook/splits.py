@@ -1,8 +1,9 @@
-"""What training never sees: held-out (name, look) pairs, combinations of two names, and forms of caption.
+"""What training never sees: held-out (name, look) pairs, combinations of two names, and forms of
+caption.
 
-Everything here is fixed by hashes of the names themselves, so that it is the same on every machine and stays
-the same when names are added. Leaves: `held_out_pairs`, `held_out_combinations` and the split names; the
-held-out caption forms live beside the others in `captions.py`.
+Everything here is fixed by hashes of the names themselves, so that it is the same on every
+machine and stays the same when names are added. Leaves: `held_out_pairs`, `held_out_combinations`
+and the split names; the held-out caption forms live beside the others in `captions.py`.
 """
 
 import functools
@@ -12,7 +13,7 @@ import itertools
 from vdjax.data.storybook.sprites import NAMES
 from vdjax.plan.vocabulary import LOOKS
 
-#: Split name -> number that starts its random streams. "validation" draws from the training distribution.
+#: Split name -> number that starts its random streams. "validation" is distributed as "train".
 SPLITS = {"train": 1, "validation": 2, "held_out": 3}
 
 #: Held out: this many pairs of 256, at most one per name and as many from each look...
@@ -29,7 +30,7 @@ def _hash(*words: str) -> float:
 
 @functools.cache
 def held_out_pairs() -> frozenset[tuple[str, str]]:
-    """The (name, look) pairs that no training sample shows: 40 of 256, ten per look, each of another name."""
+    """The (name, look) pairs that training never shows: ten per look, each of another name."""
     chosen = sorted(NAMES, key=lambda name: _hash("pair", name))[:PAIRS]
     return frozenset((name, LOOKS[number % len(LOOKS)]) for number, name in enumerate(chosen))
 
@@ -44,4 +45,6 @@ def train_looks(name: str) -> tuple[str, ...]:
 def held_out_combinations() -> frozenset[frozenset[str]]:
     """Pairs of different names that never meet in a training sample."""
     pairs = itertools.combinations(sorted(NAMES), 2)
-    return frozenset(frozenset(pair) for pair in pairs if _hash("together", *pair) < COMBINATION_SHARE)
+    return frozenset(
+        frozenset(pair) for pair in pairs if _hash("together", *pair) < COMBINATION_SHARE
+    )

@@ -1,7 +1,7 @@
 """The storybook's artwork: 64 things, each drawn in four looks, as RGBA pictures of any size.
 
-Enters: a name, a look and a size. Leaves: a picture whose art touches all four of its edges, so that the
-rectangle it is drawn into *is* its bounding box.
+Enters: a name, a look and a size. Leaves: a picture whose art touches all four of its edges, so
+that the rectangle it is drawn into *is* its bounding box.
 """
 
 import functools
@@ -19,14 +19,15 @@ ART = Path(__file__).with_name("art")
 NAMES = tuple(Vocabulary.storybook().entities)
 
 #: Which way a thing points in its artwork. Things that point nowhere in particular are absent.
-FACING = dict.fromkeys(
-    (
-        "cat dog horse cow pig rabbit mouse elephant duck fish whale shark turtle monkey tiger camel bee snail "
-        "rooster goat car bus bicycle motorcycle train tractor helicopter"
-    ).split()
-    + ["fire truck", "police car"],
-    "left",
-) | {"airplane": "right", "rocket": "right"}
+FACING = {
+    "airplane": "right",
+    "rocket": "right",
+    **dict.fromkeys(("cat", "dog", "horse", "cow", "pig", "rabbit", "mouse", "elephant"), "left"),
+    **dict.fromkeys(("duck", "fish", "whale", "shark", "turtle", "monkey", "tiger"), "left"),
+    **dict.fromkeys(("camel", "bee", "snail", "rooster", "goat", "car", "bus"), "left"),
+    **dict.fromkeys(("fire truck", "police car", "bicycle", "motorcycle", "train"), "left"),
+    **dict.fromkeys(("tractor", "helicopter"), "left"),
+}
 #: Pictures that point the other way than their name's other looks do, or that look straight at us.
 FACING_EXCEPTIONS: dict[tuple[str, str], str | None] = {
     ("bee", "twemoji"): None,
@@ -42,7 +43,7 @@ FACING_EXCEPTIONS: dict[tuple[str, str], str | None] = {
 
 
 def facing(name: str, look: str) -> str | None:
-    """"left" or "right" if the picture has a direction, else None."""
+    """Which way the picture points: "left", "right" or None."""
     return FACING_EXCEPTIONS.get((name, look), FACING.get(name))
 
 
@@ -68,7 +69,10 @@ def _sheet(look: str) -> Image.Image:
 def tile(name: str, look: str, mirrored: bool = False) -> Image.Image:
     """The art of one (name, look) as shipped, long side 96 pixels."""
     if name not in NAMES:
-        raise UserError(f"'{name}' is not in the storybook world; `vdjax plan` maps words to the {len(NAMES)} it knows")
+        raise UserError(
+            f"'{name}' is not one of the {len(NAMES)} things of the storybook world; "
+            "`vdjax plan` maps other words to them"
+        )
     if look not in LOOKS:
         raise UserError(f"look '{look}' is not known; choose one of {', '.join(LOOKS)}")
     number = NAMES.index(name)
@@ -84,8 +88,12 @@ def drawn(name: str, look: str, width: int, height: int, mirrored: bool = False)
     return tile(name, look, mirrored).resize((width, height), Image.Resampling.BILINEAR)
 
 
-def sprite(name: str, look: str, size: int = 96, mirrored: bool = False) -> UInt8[np.ndarray, "height width 4"]:
+def sprite(
+    name: str, look: str, size: int = 96, mirrored: bool = False
+) -> UInt8[np.ndarray, "height width 4"]:
     """The art with its long side `size` pixels and its aspect kept, as an array."""
     width, height = sizes()[name][look]
     scale = size / max(width, height)
-    return np.asarray(drawn(name, look, max(1, round(width * scale)), max(1, round(height * scale)), mirrored))
+    return np.asarray(
+        drawn(name, look, max(1, round(width * scale)), max(1, round(height * scale)), mirrored)
+    )

@@ -1,8 +1,9 @@
 """The storybook world: an endless, seeded supply of annotated pictures and clips.
 
-Enters: a split, a seed and an index. Leaves: a `Clip` with its caption, the names and looks of the things in it
-and their boxes in every frame. Nothing is stored: sample `index` is drawn anew each time and is the same on
-every machine, so that any number of workers may read any part in any order.
+Enters: a split, a seed and an index. Leaves: a `Clip` with its caption, the names and looks of
+the things in it and their boxes in every frame. Nothing is stored: sample `index` is drawn anew
+each time and is the same on every machine, so that any number of workers may read any part in any
+order.
 """
 
 from dataclasses import dataclass
@@ -12,12 +13,17 @@ from jaxtyping import Bool, Float32, UInt8
 from PIL import Image
 
 from vdjax.data.storybook import captions, splits
-from vdjax.data.storybook.backgrounds import BACKGROUNDS, HELD_OUT_VARIANTS, TRAIN_VARIANTS, panorama
+from vdjax.data.storybook.backgrounds import (
+    BACKGROUNDS,
+    HELD_OUT_VARIANTS,
+    TRAIN_VARIANTS,
+    panorama,
+)
 from vdjax.data.storybook.compose import compose, paste
 from vdjax.data.storybook.motion import Path, draw_path
 from vdjax.data.storybook.sprites import NAMES, aspect, facing
 from vdjax.errors import UserError
-from vdjax.plan.vocabulary import LOOKS, Vocabulary
+from vdjax.plan.vocabulary import Vocabulary
 
 _WORDS = Vocabulary.storybook().entities
 #: How many things a sample holds: shares of one, two, three and four.
@@ -35,9 +41,10 @@ _CROP = 64
 class Clip:
     """One sample. A still picture is a clip of one frame.
 
-    `boxes` are x0 y0 x1 y1 in 0..1, tight to the art and clipped to the frame, zeros where a thing is not
-    `visible`. Things are listed from the back to the front. `motions` says what each does ("slide right",
-    "still"). `held_out` says which held-out things the sample exercises: "pair", "combination" or "form".
+    `boxes` are x0 y0 x1 y1 in 0..1, tight to the art and clipped to the frame, zeros where a
+    thing is not `visible`. Things are listed from the back to the front. `motions` says what each
+    does ("slide right", "still"). `held_out` says which held-out things the sample exercises:
+    "pair", "combination" or "form".
     """
 
     frames: UInt8[np.ndarray, "frame height width 3"]
@@ -63,16 +70,22 @@ class _Thing:
 class StorybookWorld:
     """The world as a random-access source of samples.
 
-    `split` is "train", "validation" (the same distribution, other samples) or "held_out" (each sample holds at
-    least one thing that training never shows). `size` is the side of a frame in pixels, `num_frames` the
-    length of a clip.
+    `split` is "train", "validation" (the same distribution, other samples) or "held_out" (each
+    sample holds at least one thing that training never shows). `size` is the side of a frame in
+    pixels, `num_frames` the length of a clip.
     """
 
-    def __init__(self, split: str = "train", seed: int = 0, size: int = 128, num_frames: int = 16) -> None:
+    def __init__(
+        self, split: str = "train", seed: int = 0, size: int = 128, num_frames: int = 16
+    ) -> None:
         if split not in splits.SPLITS:
-            raise UserError(f"split '{split}' is not known; choose one of {', '.join(splits.SPLITS)}")
+            raise UserError(
+                f"split '{split}' is not known; choose one of {', '.join(splits.SPLITS)}"
+            )
         if size < 16 or num_frames < 1:
-            raise UserError(f"size {size} and num_frames {num_frames} are too small; at least 16 and 1 are needed")
+            raise UserError(
+                f"size {size} and num_frames {num_frames} are too small; at least 16 and 1 will do"
+            )
         self.split, self.seed, self.size, self.num_frames = split, seed, size, num_frames
 
     def clip(self, index: int) -> Clip:
@@ -82,17 +95,27 @@ class StorybookWorld:
         things = self._things(rng, tested)
         form = None
         if tested == "form":
-            form = captions.HELD_OUT_CLIP_FORMS[int(rng.integers(len(captions.HELD_OUT_CLIP_FORMS)))]
+            form = captions.HELD_OUT_CLIP_FORMS[
+                int(rng.integers(len(captions.HELD_OUT_CLIP_FORMS)))
+            ]
         name = BACKGROUNDS[int(rng.integers(len(BACKGROUNDS)))]
-        return self._sample(rng, name, self._backdrops(rng, name, self.num_frames), things, tested, form, still=False)
+        return self._sample(
+            rng,
+            name,
+            self._backdrops(rng, name, self.num_frames),
+            things,
+            tested,
+            form,
+            still=False,
+        )
 
     def image(self, index: int) -> Clip:
-        """Picture number `index` (0 or more): one frame, laid out as a random moment of a clip would be."""
+        """Picture number `index` (0 or more): one frame, laid out as some moment of a clip."""
         rng = self._rng(2, index)
         tested = self._tested(rng)
         things = self._things(rng, tested)
         present = np.stack([thing.path.present for thing in things])
-        # A moment at which something is there; things that are not there then are not in the picture at all.
+        # A moment at which something is there. What is not there then is not in the picture at all.
         moments = np.flatnonzero(present.any(0))
         at = int(moments[int(rng.random() * len(moments))])
         things = [
@@ -112,12 +135,17 @@ class StorybookWorld:
         ]
         form = None
         if tested == "form":
-            form = captions.HELD_OUT_STILL_FORMS[int(rng.integers(len(captions.HELD_OUT_STILL_FORMS)))]
+            form = captions.HELD_OUT_STILL_FORMS[
+                int(rng.integers(len(captions.HELD_OUT_STILL_FORMS)))
+            ]
         name = BACKGROUNDS[int(rng.integers(len(BACKGROUNDS)))]
-        return self._sample(rng, name, self._backdrops(rng, name, 1), things, tested, form, still=True)
+        return self._sample(
+            rng, name, self._backdrops(rng, name, 1), things, tested, form, still=True
+        )
 
     def crop(self, index: int) -> tuple[UInt8[np.ndarray, "64 64 3"], str, str, str]:
-        """Close-up number `index`: one thing that fills most of a 64 x 64 picture, its name, look and caption.
+        """Close-up number `index`: one thing that fills most of a 64 x 64 picture, its name, look
+        and caption.
 
         In "held_out", every close-up shows a held-out (name, look) pair.
         """
@@ -139,11 +167,17 @@ class StorybookWorld:
             # Half of them show the whole place made small, the others a corner of it.
             wide = panorama(place, self._variant(rng), 64 if kind < 0.65 else 128)
             top, left = (int(rng.integers(extent - _CROP + 1)) for extent in wide.shape[:2])
-            picture = Image.fromarray(np.ascontiguousarray(wide[top : top + _CROP, left : left + _CROP]))
+            picture = Image.fromarray(
+                np.ascontiguousarray(wide[top : top + _CROP, left : left + _CROP])
+            )
             place = place if kind < 0.65 else None
         width, height = _shape(rng, name, look, rng.uniform(0.68, 1.0))
-        left, top = (rng.uniform(min(0.0, 1 - extent), max(0.0, 1 - extent)) for extent in (width, height))
-        paste(picture, name, look, (left, top, left + width, top + height), bool(rng.random() < 0.3))
+        left, top = (
+            rng.uniform(min(0.0, 1 - extent), max(0.0, 1 - extent)) for extent in (width, height)
+        )
+        paste(
+            picture, name, look, (left, top, left + width, top + height), bool(rng.random() < 0.3)
+        )
         return np.asarray(picture), name, look, captions.crop_caption(rng, name, look, place)
 
     def _rng(self, stream: int, index: int) -> np.random.Generator:
@@ -153,7 +187,11 @@ class StorybookWorld:
 
     def _tested(self, rng: np.random.Generator) -> str | None:
         """What of the held-out part this sample exercises; None in the other splits."""
-        return ("pair", "combination", "form")[int(rng.integers(3))] if self.split == "held_out" else None
+        return (
+            ("pair", "combination", "form")[int(rng.integers(3))]
+            if self.split == "held_out"
+            else None
+        )
 
     def _variant(self, rng: np.random.Generator) -> int:
         if self.split == "held_out":
@@ -168,13 +206,18 @@ class StorybookWorld:
         room = wide.shape[1] - self.size
         start = stop = rng.random() * room
         if count > 1 and rng.random() < _PAN:
-            stop = min(max(start + rng.uniform(0.3, 1.0) * room * (1 if rng.random() < 0.5 else -1), 0), room)
+            stop = min(
+                max(start + rng.uniform(0.3, 1.0) * room * (1 if rng.random() < 0.5 else -1), 0),
+                room,
+            )
         starts = np.linspace(start, stop, count).round().astype(int)
         if start == stop:
             return [np.ascontiguousarray(wide[:, starts[0] : starts[0] + self.size])] * count
         return [np.ascontiguousarray(wide[:, at : at + self.size]) for at in starts]
 
-    def _names_and_looks(self, rng: np.random.Generator, tested: str | None) -> list[tuple[str, str]]:
+    def _names_and_looks(
+        self, rng: np.random.Generator, tested: str | None
+    ) -> list[tuple[str, str]]:
         draw = rng.random()
         count = next(number for number, bound in enumerate(_COUNT_BOUNDS, 1) if draw < bound)
         chosen: list[tuple[str, str]] = []
@@ -214,7 +257,9 @@ class StorybookWorld:
             allowed = 0.5 if rng.random() < 0.2 else 0.08
             for _ in range(5):
                 width, height = _shape(rng, name, look, rng.uniform(low, high))
-                path = draw_path(rng, width, height, place, self.num_frames, lasting=tested is not None)
+                path = draw_path(
+                    rng, width, height, place, self.num_frames, lasting=tested is not None
+                )
                 crowding = max((_overlap(path, other.path) for other in things), default=0.0)
                 if crowding < least:
                     best, least = path, crowding
@@ -230,7 +275,10 @@ class StorybookWorld:
         return things
 
     def _sample(self, rng, name, backdrops, things, tested, form, still) -> Clip:
-        drawn = [(thing.name, thing.look, thing.path.boxes, thing.path.present, thing.mirrored) for thing in things]
+        drawn = [
+            (thing.name, thing.look, thing.path.boxes, thing.path.present, thing.mirrored)
+            for thing in things
+        ]
         frames, boxes, visible = compose(backdrops, drawn)
         told = [
             captions.Told(
@@ -269,11 +317,13 @@ def _shape(rng: np.random.Generator, name: str, look: str, long_side: float) -> 
 
 
 def _overlap(first: Path, second: Path) -> float:
-    """How much two paths cover each other: the mean share of the smaller box, or more if one frame is crowded."""
+    """How much of the smaller box is covered: the mean, or more if one frame is crowded."""
     a, b = first.boxes, second.boxes
     width = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
     height = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
-    least = np.minimum((a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1]), (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]))
+    least = np.minimum(
+        (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1]), (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
+    )
     covered = width.clip(0) * height.clip(0) / least
     return float(max(covered.mean(), covered.max() - 0.35))
 
