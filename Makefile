@@ -1,0 +1,54 @@
+# Every command makes or mends its own environment (.venv) first; the second time that takes a moment.
+# Needed: make, Python 3.11 to 3.13, and a way to the package index.
+
+PYTHON ?= python3
+VENV ?= .venv
+PROMPT ?= A cat drives a red car to the beach, then meets a dog under a palm tree, then they watch a rocket fly up
+OUT ?=
+STAGE ?=
+# More options for the command, such as ARGS="--seed 3 --steps 40".
+ARGS ?=
+
+# Through the environment, so that quotes and dollars in a prompt reach the program as they are.
+export VDJAX_PROMPT := $(value PROMPT)
+export VDJAX_OUT := $(value OUT)
+
+ensure = @$(PYTHON) scripts/environment.py "$(VENV)"
+python = "$(VENV)/bin/python"
+
+.DEFAULT_GOAL := help
+.PHONY: help film test lint lab train doctor clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+film: ## turn a sentence into a film under films/: make film PROMPT="..." OUT=DIR
+	$(ensure)
+	@$(python) -m vdjax film "$$VDJAX_PROMPT" $${VDJAX_OUT:+-o "$$VDJAX_OUT"} $(ARGS)
+
+test: ## run the tests
+	$(ensure) dev notebooks train
+	@echo "vdjax: running the tests"
+	@$(python) -m pytest $(ARGS)
+
+lint: ## check style and types
+	$(ensure) dev notebooks train
+	$(python) -m ruff check
+	$(python) -m ruff format --check
+	$(python) -m mypy
+
+lab: ## open the first notebook in JupyterLab
+	$(ensure) notebooks
+	@$(python) -m jupyterlab notebooks/00_start_here.ipynb
+
+train: ## train one stage, or go on where it stopped: make train STAGE=autoencoder
+	$(ensure) train
+	@$(python) -m vdjax train "$(STAGE)" $(ARGS)
+
+doctor: ## say what is installed, what is missing, and what mends it
+	$(ensure)
+	@$(python) -m vdjax doctor
+
+clean: ## remove the environment and caches; films and training runs stay
+	rm -rf "$(VENV)" "$(VENV).lock" .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
+	find vdjax tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,185 @@
+"""Make the project's own environment, or see in a moment that it is there: `make` calls this.
+
+    python3 scripts/environment.py VENV [EXTRA ...]
+
+Any Python from 3.6 can run it, to be able to say what is wrong with that Python. The environment is
+a plain `venv` with uv inside, filled from uv.lock. Extras are only ever added, so that `make film`
+and `make test` share one environment. A stamp with the lock's checksum makes the next call quick; an
+environment that does not work is said to be so and made again.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+ROOT = Path(__file__).resolve().parent.parent
+STAMP = "vdjax-stamp.json"
+
+# Run inside the environment: is every direct requirement there, and is vdjax this clone's?
+CHECK = """
+import sys
+from importlib import metadata, util
+from packaging.requirements import Requirement
+root, *extras = sys.argv[1:]
+origin = util.find_spec("vdjax").origin
+if not origin.startswith(root):
+    sys.exit("vdjax is imported from " + origin)
+for text in metadata.requires("vdjax"):
+    need = Requirement(text)
+    if any(need.marker is None or need.marker.evaluate({"extra": e}) for e in ["", *extras]):
+        if not need.specifier.contains(metadata.version(need.name), prereleases=True):
+            sys.exit(need.name + " is " + metadata.version(need.name))
+"""
+
+
+def main(venv, wanted):
+    with open(str(venv) + ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say(f"waiting for another make that is at work on {shown(venv)}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare(venv, wanted)
+
+
+def prepare(venv, wanted):
+    python = venv / "bin" / "python"
+    stamp = read_stamp(venv)
+    if os.path.lexists(str(venv)):
+        fault = fault_of(python)
+        if fault:
+            say(f"{shown(venv)} does not work ({fault}): making it again")
+            remove(venv)
+            stamp = {}
+    extras = sorted({*wanted, *stamp.get("extras", [])})
+    key = {"lock": checksum("uv.lock"), "project": checksum("pyproject.toml"), "extras": extras}
+    if stamp == key:
+        missing = run(python, "-c", CHECK, ROOT, *extras)
+        if not missing:
+            return
+        say(f"{shown(venv)} lacks something ({missing}): mending it")
+    if not python.exists():
+        interpreter, version = find_python()
+        say(f"making the environment {shown(venv)} with Python {version}")
+        fault = run(interpreter, "-m", "venv", venv)
+        if fault:
+            remove(venv)
+            stop(
+                f"{interpreter} -m venv failed: {fault}\nOn Debian and Ubuntu: apt install python3-venv"
+            )
+    what = "what films need" + (" and " + ", ".join(extras) if extras else "")
+    say(f"installing {what}; the first time takes a few minutes")
+    if run(python, "-m", "uv", "--version"):
+        pip = [str(python), "-m", "pip", "install", "--quiet", "uv>=0.9"]
+        if subprocess.call(pip) != 0:
+            stop("pip could not install uv; is there a way to the package index?")
+    sync = [str(python), "-m", "uv", "sync", "--frozen", "--inexact", "--quiet"]
+    sync += [part for extra in extras for part in ("--extra", extra)]
+    # uv is to use this environment and this Python, whatever else is set or active.
+    chosen = {"UV_PROJECT_ENVIRONMENT": str(venv), "UV_PYTHON_DOWNLOADS": "never"}
+    environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "UV_PYTHON")}
+    environment.update(chosen, UV_PYTHON=str(python))
+    if subprocess.call(sync, cwd=str(ROOT), env=environment) != 0:
+        stop("uv could not install the packages (above); run make again, it goes on from there")
+    missing = run(python, "-c", CHECK, ROOT, *extras)
+    if missing:
+        stop(f"the environment is still not whole: {missing}; try `make clean` first")
+    (venv / STAMP).write_text(json.dumps(key))
+
+
+def find_python():
+    """A plain Python of a supported version: this one, or a newer or older one on the PATH."""
+    tried = []
+    for name in [sys.executable, "python3.13", "python3.12", "python3.11", "python3"]:
+        path = shutil.which(name)
+        if path is None:
+            continue
+        version = version_of(path)
+        if version and OLDEST <= tuple(version[:2]) <= NEWEST:
+            return path, ".".join(map(str, version))
+        if version:
+            tried.append("{} is {}".format(path, ".".join(map(str, version))))
+    stop(
+        "vdjax needs Python 3.11, 3.12 or 3.13, and found none ({}).\n"
+        "Install one, or name it: make PYTHON=/path/to/python3.12 ...".format("; ".join(tried))
+    )
+
+
+def fault_of(python):
+    """Why an environment's Python cannot be used, or nothing."""
+    if not python.exists():
+        return f"it has no {shown(python)}"
+    version = version_of(python)
+    if not version:
+        return "its Python does not start"
+    if not OLDEST <= tuple(version[:2]) <= NEWEST:
+        return "its Python is {}.{}.{}".format(*version)
+    if run(python, "-m", "pip", "--version") and run(python, "-m", "uv", "--version"):
+        return "it has neither pip nor uv"
+    return ""
+
+
+def version_of(python):
+    ask = "import sys; print(*sys.version_info[:3])"
+    try:
+        said = subprocess.check_output([str(python), "-c", ask], stderr=subprocess.DEVNULL)
+        return [int(part) for part in said.split()]
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+
+
+def run(*command):
+    """Run quietly; return the last thing said if it failed, else nothing."""
+    command = [str(part) for part in command]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"exit status {done.returncode}"
+
+
+def read_stamp(venv):
+    try:
+        stamp = json.loads((venv / STAMP).read_text())
+        return stamp if isinstance(stamp, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def checksum(name):
+    return hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
+
+
+def remove(path):
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(str(path))
+
+
+def shown(path):
+    return os.path.relpath(str(path))
+
+
+def say(text):
+    print("vdjax: " + text, flush=True)
+
+
+def stop(text):
+    print("vdjax: " + text, file=sys.stderr)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        stop("usage: python3 scripts/environment.py VENV [EXTRA ...]")
+    main(Path(os.path.abspath(sys.argv[1])), sys.argv[2:])
