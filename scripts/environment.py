@@ -4,8 +4,8 @@
 
 Any Python from 3.6 can run it, to be able to say what is wrong with that Python. The environment is
 a plain `venv` with uv inside, filled from uv.lock. Extras are only ever added, so that `make film`
-and `make test` share one environment. A stamp with the lock's checksum makes the next call quick; an
-environment that does not work is said to be so and made again.
+and `make test` share one environment. A stamp with the lock's checksum makes the next call quick;
+an environment that does not work is said to be so and made again.
 """
 
 import fcntl
@@ -70,16 +70,17 @@ def prepare(venv, wanted):
         fault = run(interpreter, "-m", "venv", venv)
         if fault:
             remove(venv)
-            stop(
-                f"{interpreter} -m venv failed: {fault}\nOn Debian and Ubuntu: apt install python3-venv"
-            )
+            say(f"{interpreter} -m venv failed: {fault}")
+            stop("a part of Python is missing; on Debian and Ubuntu: apt install python3-venv")
     what = "what films need" + (" and " + ", ".join(extras) if extras else "")
     say(f"installing {what}; the first time takes a few minutes")
     if run(python, "-m", "uv", "--version"):
         pip = [str(python), "-m", "pip", "install", "--quiet", "uv>=0.9"]
         if subprocess.call(pip) != 0:
             stop("pip could not install uv; is there a way to the package index?")
-    sync = [str(python), "-m", "uv", "sync", "--frozen", "--inexact", "--quiet"]
+    sync = [str(python), "-m", "uv", "sync", "--frozen", "--inexact"]
+    if not sys.stderr.isatty():
+        sync.append("--quiet")  # bars for a person, no list of 150 packages in a log
     sync += [part for extra in extras for part in ("--extra", extra)]
     # uv is to use this environment and this Python, whatever else is set or active.
     chosen = {"UV_PROJECT_ENVIRONMENT": str(venv), "UV_PYTHON_DOWNLOADS": "never"}
@@ -104,11 +105,9 @@ def find_python():
         if version and OLDEST <= tuple(version[:2]) <= NEWEST:
             return path, ".".join(map(str, version))
         if version:
-            tried.append("{} is {}".format(path, ".".join(map(str, version))))
-    stop(
-        "vdjax needs Python 3.11, 3.12 or 3.13, and found none ({}).\n"
-        "Install one, or name it: make PYTHON=/path/to/python3.12 ...".format("; ".join(tried))
-    )
+            tried.append(path + " is " + ".".join(map(str, version)))
+    say(f"Python 3.11, 3.12 or 3.13 is needed, and there is none ({'; '.join(tried)})")
+    stop("install one, or name it: make PYTHON=/path/to/python3.12 ...")
 
 
 def fault_of(python):
@@ -182,4 +181,9 @@ def stop(text):
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         stop("usage: python3 scripts/environment.py VENV [EXTRA ...]")
-    main(Path(os.path.abspath(sys.argv[1])), sys.argv[2:])
+    try:
+        main(Path(os.path.abspath(sys.argv[1])), sys.argv[2:])
+    except OSError as error:
+        stop(f"cannot make the environment: {error}")
+    except KeyboardInterrupt:
+        stop("stopped; run make again, it goes on from there")
