@@ -150,22 +150,19 @@ ROWS: list[tuple[str, str, str, str, str, float, str]] = [
 # fmt: on
 
 #: Keywords of the emoji lists that name no thing one could ask to see, or name another thing.
-NOT_NAMES = frozenset(
-    (
-        "agriculture arabian baby bass bengal birthday blond blonde blue breakfast bump "
-        "cancer candles capricorn caterpillar cheeky cheese christmas clothing coconut cold "
-        "creature croak crown crustacean cute dairy dance delicious department deploy "
-        "domestic dormouse dress electric enforcement engine equestrian european exercise "
-        "fairy faithful fall fantasy farming fast fins fire flight friend frozen fun "
-        "galloping gamble great guy hatched hipster history honey hoot hot hump instrument "
-        "italy jaws launch legal luck mac magic maiden male meat meow milk mojito moo music "
-        "nasa nemo nose one open outer pastry patrol pepperoni picnic pretty push rain resort "
-        "roar rock rodent rounded royal royalty sailing season shedding shell slice snack "
-        "snowflakes snowing sow space speed staffmode standing steam sun swim tale tiara "
-        "turrets virgin virgo water white wise wood xmas "
-        "th race mcdonalds tropical shroom doge salsa"
-    ).split()  # noqa: SIM905 (a hundred quoted words would be harder to read)
-) | {"burger king"}
+_NOT_NAMES = """
+agriculture arabian baby bass bengal birthday blond blonde blue breakfast bump cancer candles
+capricorn caterpillar cheeky cheese christmas clothing coconut cold creature croak crown
+crustacean cute dairy dance delicious department deploy doge domestic dormouse dress electric
+enforcement engine equestrian european exercise fairy faithful fall fantasy farming fast fins
+fire flight friend frozen fun galloping gamble great guy hatched hipster history honey hoot hot
+hump instrument italy jaws launch legal luck mac magic maiden male mcdonalds meat meow milk
+mojito moo music nasa nemo nose one open outer pastry patrol pepperoni picnic pretty push race
+rain resort roar rock rodent rounded royal royalty sailing salsa season shedding shell shroom
+slice snack snowflakes snowing sow space speed staffmode standing steam sun swim tale th tiara
+tropical turrets virgin virgo water white wise wood xmas
+"""
+NOT_NAMES = frozenset(_NOT_NAMES.split()) | {"burger king"}
 
 #: Spellings that differ between icon sets: (look, icon) -> the name that this set uses.
 OTHER_SPELLINGS = {("emojione", "frog"): "frog-face"}

@@ -16,9 +16,10 @@ from PIL import Image, ImageDraw
 WIDTH, HEIGHT = 320, 256
 
 Colour = tuple[int, int, int]
+Number = int | float
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
+def mix(first: Colour, second: Colour, share: Number) -> Colour:
     """`first` at share 0, `second` at share 1."""
     return tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
 
@@ -44,7 +45,7 @@ class Canvas:
         self.image = Image.new("RGB", (WIDTH, HEIGHT))
         self.pen = ImageDraw.Draw(self.image, "RGBA")
 
-    def gradient(self, top: float, bottom: float, *colours: Colour) -> None:
+    def gradient(self, top: Number, bottom: Number, *colours: Colour) -> None:
         """Fill the rows from `top` to `bottom` with a vertical run through `colours`."""
         top, bottom = round(top), round(bottom)
         if bottom <= top:
@@ -67,7 +68,7 @@ class Canvas:
         )
 
     def grain(
-        self, rng: np.random.Generator, top: float, bottom: float, strength: float, cell=(4, 2)
+        self, rng: np.random.Generator, top: Number, bottom: Number, strength: Number, cell=(4, 2)
     ) -> None:
         """Roughen the rows from `top` to `bottom` by soft noise of up to +-strength (of 255)."""
         top, bottom = max(0, round(top)), min(HEIGHT, round(bottom))
@@ -82,13 +83,15 @@ class Canvas:
         area = np.asarray(self.image)[top:bottom] + np.asarray(noise)[:, :, None]
         self.image.paste(Image.fromarray(area.clip(0, 255).astype(np.uint8)), (0, top))
 
-    def disc(self, x: float, y: float, radius: float, colour, squash: float = 1.0) -> None:
+    def disc(self, x: Number, y: Number, radius: Number, colour, squash: Number = 1.0) -> None:
         """An ellipse around (x, y), `squash` times as high as wide."""
         self.pen.ellipse(
             (x - radius, y - radius * squash, x + radius, y + radius * squash), fill=colour
         )
 
-    def glow(self, x: float, y: float, radius: float, colour: Colour, strength: int = 26) -> None:
+    def glow(
+        self, x: Number, y: Number, radius: Number, colour: Colour, strength: int = 26
+    ) -> None:
         """A soft halo: discs of growing radius, each faint."""
         for share in (1.0, 0.8, 0.62, 0.46, 0.33):
             self.disc(x, y, radius * share, (*colour, strength))
@@ -99,7 +102,7 @@ class Canvas:
 
 
 def ridge(
-    rng: np.random.Generator, base: float, amplitude: float, waves: float
+    rng: np.random.Generator, base: Number, amplitude: Number, waves: Number
 ) -> Float[np.ndarray, " column"]:
     """A rolling line around y = `base`, `waves` humps over the width, +-amplitude pixels."""
     x = np.linspace(0, 2 * np.pi, 81)
@@ -112,7 +115,7 @@ def ridge(
 
 
 def clouds(
-    canvas: Canvas, rng: np.random.Generator, horizon: float, colour: Colour, count: int
+    canvas: Canvas, rng: np.random.Generator, horizon: Number, colour: Colour, count: int
 ) -> None:
     """Puffs of overlapping discs in the upper sky, smaller towards the horizon."""
     for _ in range(count):
@@ -126,7 +129,7 @@ def clouds(
 
 
 def pine(
-    canvas: Canvas, x: float, foot: float, height: float, colour: Colour, snow: float = 0.0
+    canvas: Canvas, x: Number, foot: Number, height: Number, colour: Colour, snow: Number = 0.0
 ) -> None:
     """A conifer of three tiers standing at (x, foot); `snow` whitens its upper edges."""
     width = height * 0.42
@@ -158,7 +161,7 @@ def pine(
 
 
 def floor_lines(
-    canvas: Canvas, horizon: float, eye: tuple[float, float], colour, count: int = 9
+    canvas: Canvas, horizon: Number, eye: tuple[Number, Number], colour, count: int = 9
 ) -> None:
     """Lines of a floor from row `horizon` down that meet at the vanishing point `eye`."""
     for x in np.linspace(-WIDTH * 1.6, WIDTH * 2.6, count * 2 + 1):
@@ -169,7 +172,7 @@ def floor_lines(
 
 
 def checker(
-    canvas: Canvas, horizon: float, eye: tuple[float, float], light: Colour, dark: Colour
+    canvas: Canvas, horizon: Number, eye: tuple[Number, Number], light: Colour, dark: Colour
 ) -> None:
     """A tiled floor in perspective from row `horizon` down."""
     depth = HEIGHT - eye[1]

@@ -250,6 +250,7 @@ _TURNED = {
     "above": "below",
     "below": "above",
     "behind": "in front of",
+    "in front of": "behind",
 }
 
 
@@ -361,14 +362,10 @@ def clip_caption(
         return (
             f"{told[0]} {place}" if len(told) == 1 else f"{told[0]} while {_join(told[1:])} {place}"
         )
-    if form == "see how":
+    if form == "place, while" and len(told) > 1:
+        return f"{place}, while {_join(told[1:])}, {told[0]}"
+    if form in HELD_OUT_CLIP_FORMS:  # one clause alone leaves nothing for "while" to join
         return f"see how {_join(told)} {place}"
-    if form == "place, while":
-        return (
-            f"{place}, {told[0]}"
-            if len(told) == 1
-            else f"{place}, while {_join(told[1:])}, {told[0]}"
-        )
     return f"{_join(told)} {place}"
 
 

@@ -9,7 +9,18 @@ background with a house in it would make "no house here" impossible to say.
 import numpy as np
 from PIL import Image
 
-from vdjax.data.storybook.brush import HEIGHT, WIDTH, Canvas, clouds, mix, pick, pine, ridge, vary
+from vdjax.data.storybook.brush import (
+    HEIGHT,
+    WIDTH,
+    Canvas,
+    Number,
+    clouds,
+    mix,
+    pick,
+    pine,
+    ridge,
+    vary,
+)
 
 #: (top of the sky, its lower edge, clouds, how warm the light is)
 DAYS = (
@@ -22,7 +33,7 @@ DAYS = (
 )
 
 
-def sky(canvas: Canvas, rng, horizon: float, cloud_count=(1, 5)) -> tuple:
+def sky(canvas: Canvas, rng, horizon: Number, cloud_count=(1, 5)) -> tuple:
     """Paint a sky of a random time of day; return its colour at the horizon and its warmth."""
     top, low, puff, warmth = pick(rng, DAYS)
     top, low = vary(rng, top, 0.015), vary(rng, low, 0.015, 0.1, 0.03)
@@ -40,7 +51,7 @@ def sky(canvas: Canvas, rng, horizon: float, cloud_count=(1, 5)) -> tuple:
     return low, warmth
 
 
-def lit(colour, warmth: float):
+def lit(colour, warmth: Number):
     """`colour` under evening light."""
     return mix(colour, (235, 120, 70), warmth * 0.45)
 

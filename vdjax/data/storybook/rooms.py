@@ -9,6 +9,7 @@ from vdjax.data.storybook.brush import (
     HEIGHT,
     WIDTH,
     Canvas,
+    Number,
     checker,
     floor_lines,
     mix,
@@ -17,7 +18,7 @@ from vdjax.data.storybook.brush import (
 )
 
 
-def window(canvas: Canvas, rng, x: float, y: float, width: float, height: float, frame) -> None:
+def window(canvas: Canvas, rng, x: Number, y: Number, width: Number, height: Number, frame) -> None:
     """A window on a sky, with a cross-bar and a sill."""
     top, low = pick(
         rng,
@@ -139,7 +140,7 @@ def bedroom(canvas: Canvas, rng) -> None:
         for x in np.arange(rng.uniform(-24, 0), WIDTH, 26):
             canvas.pen.rectangle((x, 0, x + 12, floor), fill=stripe)
     else:
-        for x in np.arange(4, WIDTH, 26):
+        for x in np.arange(4.0, WIDTH, 26):
             for k, y in enumerate(np.arange(10, floor - 10, 24)):
                 canvas.disc(x + (k % 2) * 13, y, 2.6, stripe)
     left_bed = rng.random() < 0.5

@@ -44,7 +44,7 @@ class Clip:
     `boxes` are x0 y0 x1 y1 in 0..1, tight to the art and clipped to the frame, zeros where a
     thing is not `visible`. Things are listed from the back to the front. `motions` says what each
     does ("slide right", "still"). `held_out` says which held-out things the sample exercises:
-    "pair", "combination" or "form".
+    "pair", "combination" or "form". `backdrop` is the first frame's background alone, made small.
     """
 
     frames: UInt8[np.ndarray, "frame height width 3"]
@@ -56,6 +56,7 @@ class Clip:
     background: str
     mirrored: tuple[bool, ...]
     motions: tuple[str, ...]
+    backdrop: UInt8[np.ndarray, "64 64 3"]
     held_out: tuple[str, ...] = ()
 
 
@@ -301,6 +302,9 @@ class StorybookWorld:
             background=name,
             mirrored=tuple(thing.mirrored for thing in things),
             motions=tuple(f"{thing.path.kind} {thing.path.direction}".strip() for thing in things),
+            backdrop=np.asarray(
+                Image.fromarray(backdrops[0]).resize((_CROP, _CROP), Image.Resampling.BOX)
+            ),
             held_out=(tested,) if tested else (),
         )
 
