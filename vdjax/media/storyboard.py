@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from vdjax.plan.layout import frame_boxes
 
@@ -57,7 +57,7 @@ def storyboard(
     for number, (scene, clip) in enumerate(zip(plan.scenes, clips, strict=True), start=1):
         parts.append(_space(16))
         if scene.description != plan.prompt or len(plan.scenes) > 1:
-            parts.append(_text(f"{number}  {scene.description}", inner, size=29, bold=True))
+            parts.append(_text(f"{number} · {scene.description}", inner, size=29, bold=True))
         parts.append(_legend(scene, colours, inner))
         parts.append(_strip(scene, clip, colours, columns))
         if scene.notes:
@@ -140,7 +140,7 @@ def _legend(scene: Scene, colours: dict[str, str], width: int) -> Image.Image:
     """The scene's background and the names of its entities, in the colours of their boxes."""
     lead = _drawable(f"{scene.background}:" if scene.entities else scene.background)
     x, y, high = int(_font(25).getlength(lead)) + 14, 0, 40
-    places = []
+    places: list[tuple[int, int, str]] = []
     for name in scene.entities:
         wide, _ = _chip_size(name)
         if x + wide > width and places:
@@ -167,7 +167,7 @@ def _chip(draw: ImageDraw.ImageDraw, corner: tuple[float, float], name: str, col
         (x + wide / 2, y + high / 2),
         _drawable(name),
         font=_font(23),
-        fill="white",
+        fill=_INK if ImageColor.getcolor(colour, "L") > 135 else "white",
         anchor="mm",
         stroke_width=0.4,
     )

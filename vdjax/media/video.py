@@ -40,9 +40,9 @@ def viewing_scale(height: int, width: int) -> int:
 
     H.264 with halved colour resolution has no odd heights or widths.
     """
-    scale = -(-SMALLEST_SIDE // min(height, width)) if min(height, width) < SMALLEST_SIDE else 1
-    odd = height * scale % 2 or width * scale % 2
-    return scale * 2 if odd else scale
+    large_enough = -(-SMALLEST_SIDE // min(height, width))
+    all_even = height * large_enough % 2 == 0 == width * large_enough % 2
+    return large_enough if all_even else large_enough + 1
 
 
 def enlarge(
@@ -127,7 +127,7 @@ def _write_animation(
     path.write_bytes(buffer.getvalue())  # Pillow, writing for itself, may swallow a full disk
 
 
-def _viewed(clips: Clips) -> UInt8[np.ndarray, "frame tall wide 3"]:
+def _viewed(clips: Clips) -> UInt8[np.ndarray, "total tall wide 3"]:
     frames = np.concatenate(list(clips))
     return enlarge(frames, viewing_scale(*frames.shape[1:3]))
 
