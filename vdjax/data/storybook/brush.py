@@ -21,7 +21,8 @@ Number = int | float
 
 def mix(first: Colour, second: Colour, share: Number) -> Colour:
     """`first` at share 0, `second` at share 1."""
-    return tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
 
 
 def vary(rng: np.random.Generator, colour: Colour, hue=0.03, saturation=0.12, value=0.1) -> Colour:
@@ -30,7 +31,8 @@ def vary(rng: np.random.Generator, colour: Colour, hue=0.03, saturation=0.12, va
     h = (h + rng.uniform(-hue, hue)) % 1
     s = min(1.0, max(0.0, s * (1 + rng.uniform(-saturation, saturation))))
     v = min(1.0, max(0.0, v * (1 + rng.uniform(-value, value))))
-    return tuple(round(channel * 255) for channel in colorsys.hsv_to_rgb(h, s, v))
+    red, green, blue = (round(channel * 255) for channel in colorsys.hsv_to_rgb(h, s, v))
+    return red, green, blue
 
 
 def pick(rng: np.random.Generator, choices):

@@ -72,7 +72,7 @@ def kitchen(canvas: Canvas, rng) -> None:
     )
     at = rng.uniform(20, WIDTH - 110)
     window(canvas, rng, at, 22, 74, counter - 92, (250, 250, 246))
-    for x in np.arange(0, WIDTH, 46):
+    for x in np.arange(0.0, WIDTH, 46):
         if x + 44 < at - 12 or x > at + 90:
             canvas.pen.rectangle((x, 0, x + 44, 58), fill=wood)
             canvas.pen.rectangle(

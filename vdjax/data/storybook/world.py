@@ -173,12 +173,8 @@ class StorybookWorld:
             )
             place = place if kind < 0.65 else None
         width, height = _shape(rng, name, look, rng.uniform(0.68, 1.0))
-        left, top = (
-            rng.uniform(min(0.0, 1 - extent), max(0.0, 1 - extent)) for extent in (width, height)
-        )
-        paste(
-            picture, name, look, (left, top, left + width, top + height), bool(rng.random() < 0.3)
-        )
+        x, y = (rng.uniform(min(0.0, 1 - side), max(0.0, 1 - side)) for side in (width, height))
+        paste(picture, name, look, (x, y, x + width, y + height), bool(rng.random() < 0.3))
         return np.asarray(picture), name, look, captions.crop_caption(rng, name, look, place)
 
     def _rng(self, stream: int, index: int) -> np.random.Generator:
@@ -253,19 +249,17 @@ class StorybookWorld:
         low, high = _LONG_SIDES[min(len(chosen), 4)]
         for name, look in chosen:
             place = _WORDS[name].place
-            best, least = None, np.inf
+            tries: list[tuple[float, Path]] = []
             # Some overlap is wanted (things in front of others), heaps are not.
             allowed = 0.5 if rng.random() < 0.2 else 0.08
-            for _ in range(5):
+            while len(tries) < 5 and not (tries and tries[-1][0] <= allowed):
                 width, height = _shape(rng, name, look, rng.uniform(low, high))
                 path = draw_path(
                     rng, width, height, place, self.num_frames, lasting=tested is not None
                 )
                 crowding = max((_overlap(path, other.path) for other in things), default=0.0)
-                if crowding < least:
-                    best, least = path, crowding
-                if crowding <= allowed:
-                    break
+                tries.append((crowding, path))
+            best = min(tries, key=lambda one: one[0])[1]
             heading = facing(name, look)
             mirrored = bool(rng.random() < 0.3)
             if heading and best.direction in ("left", "right"):
