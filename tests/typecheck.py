@@ -3,13 +3,12 @@
 from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeDecorHintPep673Exception
 
-_check = beartype(
-    conf=BeartypeConf(is_pep484_tower=True)
-)  # an int will do where a float is asked for
+# By PEP 484 an int will do where a float is asked for.
+_check = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 
 def checked(function):
-    """Check `function`'s arguments and result, unless it names `Self`, whose class is unknown here."""
+    """Check what goes in and out of `function`, unless it names `Self`, a class unknown here."""
     try:
         return _check(function)
     except BeartypeDecorHintPep673Exception:

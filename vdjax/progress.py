@@ -6,10 +6,11 @@ call with `done=0` opens a stage and one with `done=total` closes it.
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
 Progress = Callable[[str, int, int], None]
 """Takes the name of a stage, the steps done, and the steps there are."""
@@ -26,8 +27,8 @@ class Printed:
     a stage starts and one when it ends, with its seconds.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+    def __init__(self, stream: io.TextIOBase | None = None) -> None:
+        self._stream: Any = stream or sys.stderr
         self._stage = ""
         self._began = 0.0
         self._bar: Any = None

@@ -1,4 +1,4 @@
-"""The storyboard shows frames unharmed, boxes where the plan has them, and names that can be read."""
+"""The storyboard shows the frames, boxes where the plan has them, and names that can be read."""
 
 import numpy as np
 import pytest

@@ -73,7 +73,7 @@ def save_tree(
     booleans keep their dtype.
 
     Raises:
-        ValueError: a key holds "/" or is not a string, or a mapping is empty and would be lost.
+        ValueError: a key is empty or holds "/", or a mapping is empty and would be lost.
         OutputError: the file cannot be written.
     """
     flat = {key: np.asarray(leaf, order="C") for key, leaf in _flatten(tree)}
@@ -142,8 +142,10 @@ def _flatten(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
             f"the mapping at {prefix or 'the top'!r} is empty: a file cannot hold that"
         )
     for key, value in tree.items():
-        if not isinstance(key, str) or "/" in key or not key:
-            raise ValueError(f"key {key!r} at {prefix or 'the top'!r} must be a text without '/'")
+        if "/" in key or not key:
+            raise ValueError(
+                f"key {key!r} at {prefix or 'the top'!r} must be some text without '/'"
+            )
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{key}/")
         else:
