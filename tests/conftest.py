@@ -7,6 +7,7 @@ would otherwise widen in silence: arrays of different dtypes or ranks that meet 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -64,6 +65,22 @@ def clips() -> list[np.ndarray]:
     frames = np.empty((2, 16, 32, 48, 3), np.uint8)
     frames[..., 0], frames[..., 1], frames[..., 2] = shades, 255 - shades, 128
     return list(frames)
+
+
+@pytest.fixture
+def decode_mp4() -> Callable[[Path], tuple[np.ndarray, str]]:
+    """Read a film as ffmpeg does: (frames, what ffmpeg says about the stream)."""
+    import imageio_ffmpeg
+
+    def decode(path: Path) -> tuple[np.ndarray, str]:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+        command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+        done = subprocess.run(command, capture_output=True, check=True)
+        about = next(line for line in done.stderr.decode().splitlines() if "Video: h264" in line)
+        width, height = map(int, re.search(r" (\d+)x(\d+)[, ]", about).groups())
+        return np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3), about
+
+    return decode
 
 
 @pytest.fixture
