@@ -16,11 +16,16 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-ROOT = Path(__file__).parents[1]
+# How long an example takes says more about the machine than about the code.
+settings.register_profile(
+    "vdjax", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("vdjax")
 
 
 @pytest.fixture(autouse=True)

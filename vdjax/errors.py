@@ -23,7 +23,3 @@ class ImageError(UserError):
 
 class WeightsError(UserError):
     """A weight file is missing, damaged, or belongs to another configuration."""
-
-
-class MissingExtraError(UserError):
-    """A library that only some commands need is not installed."""

@@ -91,10 +91,11 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, A
 
 
 def write_manifest(folder: str | os.PathLike[str]) -> None:
-    """Record size and SHA-256 of every safetensors file in `folder`: its weights from now on."""
+    """Record size and SHA-256 of the weight and JSON files in `folder`: its parts from now on."""
     files = {
         path.name: _fingerprint(path.read_bytes())
-        for path in sorted(Path(folder).glob("*.safetensors"))
+        for path in sorted(Path(folder).iterdir())
+        if path.suffix in (".safetensors", ".json") and path.name != MANIFEST
     }
     text = json.dumps({"format": _FORMAT, "files": files}, indent=1) + "\n"
     replace_file(Path(folder) / MANIFEST, text.encode())
@@ -108,16 +109,25 @@ def load_checked(
     Raises:
         WeightsError: the manifest or the file is missing, or the file is not the one recorded.
     """
-    folder = Path(folder)
-    files = _manifest(folder)
-    path = folder / f"{name}.safetensors"
-    if path.name not in files:
+    file = f"{name}.safetensors"
+    return _parse(Path(folder) / file, read_checked(folder, file))
+
+
+def read_checked(folder: str | os.PathLike[str], file: str) -> bytes:
+    """Read any file of a folder with a manifest, such as its tokenizer, after the same comparison.
+
+    Raises:
+        WeightsError: as for `load_checked`.
+    """
+    files = _manifest(Path(folder))
+    path = Path(folder) / file
+    if file not in files:
         raise WeightsError(
-            f"{folder / MANIFEST} lists no {path.name}; it lists {', '.join(files)}; {_REPAIR}"
+            f"{path.with_name(MANIFEST)} lists no {file}; it lists {', '.join(files)}; {_REPAIR}"
         )
     data = _read(path)
-    _check(path, data, files[path.name])
-    return _parse(path, data)
+    _check(path, data, files[file])
+    return data
 
 
 def verify(folder: str | os.PathLike[str]) -> list[str]:
