@@ -29,8 +29,8 @@ def test_backgrounds_are_told_apart_by_a_nearest_mean():
         picture = panorama(name, variant, 64).astype(float)
         return picture.reshape(8, 8, 8, 10, 3).mean((1, 3)).ravel()
 
-    means = {name: np.mean([features(name, v) for v in range(12)], axis=0) for name in BACKGROUNDS}
-    asked = [(name, features(name, v)) for name in BACKGROUNDS for v in (20, 21, 22)]
+    means = {name: np.mean([features(name, v) for v in range(6)], axis=0) for name in BACKGROUNDS}
+    asked = [(name, features(name, v)) for name in BACKGROUNDS for v in (20, 21)]
     right = [
         name == min(means, key=lambda other: np.linalg.norm(means[other] - found))
         for name, found in asked

@@ -60,7 +60,7 @@ def test_training_never_shows_what_is_held_out(split):
 def test_held_out_samples_exercise_what_they_say():
     world = StorybookWorld("held_out", size=32, num_frames=4)
     seen = Counter()
-    for index in range(240):
+    for index in range(150):
         for sample in (world.image(index), *([world.clip(index)] if index % 4 == 0 else [])):
             assert len(sample.held_out) == 1
             seen[sample.held_out[0]] += 1
@@ -70,7 +70,7 @@ def test_held_out_samples_exercise_what_they_say():
             assert bool(met & held_out_combinations()) == ("combination" in sample.held_out)
         _, name, look, _ = world.crop(index)
         assert (name, look) in held_out_pairs()
-    assert min(seen[kind] for kind in ("pair", "combination", "form")) > 60
+    assert min(seen[kind] for kind in ("pair", "combination", "form")) > 40
 
 
 def test_every_training_pair_and_no_other_comes_up():
