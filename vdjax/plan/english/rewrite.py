@@ -1,0 +1,161 @@
+"""The description of a scene: the sentence again, in simple words and with everybody's name.
+
+Enters: a `Reading` and the background. Leaves: one line in lower case, in the manner of the training
+captions: "a cat and a dog watch a rocket fly up at the beach". Pronouns become names, other words for a
+thing become its name, what cannot be drawn is left out, and the place is said at the end when the
+sentence did not say it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from vdjax.plan.english.chunks import Chunk
+from vdjax.plan.english.roles import Reading
+from vdjax.plan.schema import base_name
+
+_PLACES = {
+    "beach": "at the beach", "forest": "in the forest", "city": "in the city",
+    "desert": "in the desert", "snowy mountains": "in the snowy mountains", "night": "at night",
+    "underwater": "underwater", "kitchen": "in the kitchen", "bedroom": "in the bedroom",
+    "park": "in the park", "road": "on the road", "space": "in space",
+}  # fmt: skip
+#: Prepositions that keep their meaning before a place: "drives to the beach", "flies over the city".
+_KEPT = ("to", "over", "above", "through", "across", "along", "from", "past", "towards")
+_COUNTS = ("no", "a", "two", "three", "four", "five", "six", "seven")
+
+
+def place_phrase(background: str) -> str:
+    """ "at the beach"; names outside the vocabulary get "in front of"."""
+    return _PLACES.get(background, f"in the {background}")
+
+
+def things(names: Sequence[str], plural: Callable[[str], str], article: str = "a") -> str:
+    """ "a cat and two dogs" for ("cat", "dog", "dog 2"); with "the": "the cat and the two dogs"."""
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[base_name(name)] = counts.get(base_name(name), 0) + 1
+    parts = []
+    for base, count in counts.items():
+        if count > 1:
+            words = f"{_COUNTS[min(count, 7)]} {plural(base)}"
+            parts.append(f"the {words}" if article == "the" else words)
+        elif article == "the":
+            parts.append(f"the {base}")
+        else:
+            parts.append(("an " if base[0] in "aeiou" else "a ") + base)
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def describe(reading: Reading, background: str, plural: Callable[[str], str]) -> str:
+    """The description of a scene before this background."""
+    pieces: list[str] = []
+    spoken: set[str] = set()
+    if reading.silent_subject:
+        pieces.append(things(reading.silent_subject, plural))
+        spoken.update(reading.silent_subject)
+    placed = many = False
+    verbs = 0
+    dropping = False  # after a subject without a picture: its verb goes, too
+    for (chunk, names), following in itertools.zip_longest(reading.said, reading.said[1:]):
+        after = following[0] if following else None
+        if chunk.kind in ("thing", "pronoun"):
+            if names:
+                pieces.append(_named(names, spoken, plural))
+                spoken.update(names)
+                dropping, many = False, len(names) > 1 or (many and pieces[-2:-1] == ["and"])
+            else:
+                _drop_dangling(pieces)
+        elif chunk.kind == "place":
+            assert chunk.noun is not None
+            if chunk.noun.name != background or placed or not chunk.words:
+                _drop_dangling(pieces)
+                continue
+            preposition = pieces[-1] if pieces and pieces[-1] in _KEPT else ""
+            _drop_dangling(pieces)
+            words = place_phrase(background)
+            plain = background in ("night", "underwater", "space")
+            pieces.append(f"{preposition} the {background}" if preposition and not plain else words)
+            placed = True
+        elif chunk.kind == "unknown":
+            subject = not pieces or pieces[-1] in ("and", ",", "while")
+            _drop_dangling(pieces)
+            dropping = subject and after is not None and after.kind == "verb"
+        elif chunk.kind == "verb":
+            if not dropping:
+                pieces += _verb_words(chunk, after, many)
+                verbs += 1
+        elif chunk.kind in ("quality", "adverb", "manner", "strange verb", "when", "far", "near"):
+            if chunk.kind in ("when", "manner", "far", "near", "strange verb"):
+                pieces.append(" ".join(chunk.words))
+        elif chunk.kind == "small":
+            if chunk.words[0] in ("to", "up", "down", "not", "together", "again", "away"):
+                pieces.append(chunk.words[0])
+        elif chunk.kind == "link":
+            if verbs or after is None or after.kind != "verb":
+                pieces += _link_words(chunk, pieces, after)
+        elif chunk.kind == "prep":
+            pieces.append(_preposition(chunk))
+        elif not dropping:
+            pieces.append(" ".join(chunk.words))
+    _drop_dangling(pieces)
+    text = " ".join(piece for piece in pieces if piece)
+    if not any(name in spoken for name in reading.entities):
+        text = things(reading.entities, plural)
+    missing = [name for name in reading.entities if name not in spoken]
+    if missing and spoken:
+        text = f"{text} with {things(missing, plural)}"
+    if background == "space" and text.endswith("into space"):
+        placed = True
+    if not placed:
+        text = f"{text} {place_phrase(background)}"
+    return text.replace(" ,", ",").strip()
+
+
+def _drop_dangling(pieces: list[str]) -> None:
+    """Take away words at the end that wait for a noun that does not come."""
+    while pieces and (
+        pieces[-1] in (",", "and", "or", "while", "as", "when", "that", "which", "who", "to", "of")
+        or pieces[-1].split(" ")[-1] in _WAITING
+    ):
+        pieces.pop()
+
+
+_WAITING = frozenset(
+    "on in at with by from into onto through across along past over above below under behind beside"
+    " near between for like without than around toward towards to of is are was were".split()
+)
+
+
+def _named(names: Sequence[str], spoken: set[str], plural: Callable[[str], str]) -> str:
+    """ "a cat" when first named, "the cat" later; "another cat" beside one that was named before."""
+    if set(names) <= spoken:
+        return things(names, plural, "the")
+    kinds = {base_name(name) for name in spoken}
+    if len(names) == 1 and base_name(names[0]) in kinds:
+        return f"another {base_name(names[0])}"
+    return things(names, plural)
+
+
+def _verb_words(chunk: Chunk, after: Chunk | None, many: bool) -> list[str]:
+    assert chunk.verb is not None
+    if after is None and chunk.words[0] in ("is", "are", "was", "were"):
+        return []
+    if many and chunk.verb.form == "s" and chunk.words[0] not in ("is", "has", "'s"):
+        return [" ".join((chunk.verb.lemma.split(" ")[0], *chunk.words[1:]))]
+    return [" ".join(chunk.words)]
+
+
+def _link_words(chunk: Chunk, pieces: list[str], after: Chunk | None) -> list[str]:
+    word = " ".join(chunk.words)
+    if not pieces or after is None or pieces[-1] in (",", "and", "while"):
+        return []
+    if chunk.value == "clause":
+        return ["while"] if word in ("while", "as", "whilst", "when", "whereas") else [word]
+    return [word]
+
+
+def _preposition(chunk: Chunk) -> str:
+    words = " ".join(chunk.words)
+    return {"underneath": "under", "beneath": "under", "towards": "to", "toward": "to"}.get(words, words)
