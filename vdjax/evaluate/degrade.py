@@ -17,6 +17,9 @@ from PIL import Image, ImageFilter
 
 Frame = UInt8[np.ndarray, "height width 3"]
 
+#: Patches along each side whose corners move when a frame is bent.
+_PATCHES = 10
+
 
 def blur(frame: Frame, sigma: float) -> Frame:
     """Gaussian blur of `sigma` pixels."""
@@ -58,7 +61,7 @@ def noise(frame: Frame, sigma: float, rng: np.random.Generator) -> Frame:
 
 def blotches(frame: Frame, strength: float, rng: np.random.Generator) -> Frame:
     """Smooth patches of wrong colour, of `strength` grey levels."""
-    coarse = _smooth_field(rng, frame.shape[:2], 3)
+    coarse = _smooth_field(rng, frame.shape[:2], 3, bumps=6)
     return _bytes(frame + strength * coarse)
 
 
@@ -82,15 +85,19 @@ def recolour(
 def bend(frame: Frame, pixels: float, rng: np.random.Generator) -> Frame:
     """Shapes bent by a smooth field of about `pixels` pixels."""
     height, width = frame.shape[:2]
-    field = pixels * _smooth_field(rng, (height, width), 2)
-    rows = np.clip(np.arange(height)[:, None] + field[..., 0], 0, height - 1.001)
-    columns = np.clip(np.arange(width)[None] + field[..., 1], 0, width - 1.001)
-    top, left = rows.astype(int), columns.astype(int)
-    down, right = (rows - top)[..., None], (columns - left)[..., None]
-    x = frame.astype(np.float32)
-    upper = x[top, left] * (1 - right) + x[top, left + 1] * right
-    lower = x[top + 1, left] * (1 - right) + x[top + 1, left + 1] * right
-    return _bytes(upper * (1 - down) + lower * down)
+    rows, columns = (np.linspace(0, extent, _PATCHES + 1).round() for extent in (height, width))
+    field = pixels * _smooth_field(rng, (_PATCHES + 1, _PATCHES + 1), 2, bumps=_PATCHES // 2)
+    source = np.stack(np.meshgrid(columns, rows), -1) + field
+    source = np.clip(source, 0, [width, height])
+    mesh = []
+    for i in range(_PATCHES):
+        for j in range(_PATCHES):
+            target = tuple(int(at) for at in (columns[j], rows[i], columns[j + 1], rows[i + 1]))
+            corners = (source[i, j], source[i + 1, j], source[i + 1, j + 1], source[i, j + 1])
+            mesh.append((target, tuple(float(at) for corner in corners for at in corner)))
+    picture = Image.fromarray(frame)
+    bent = picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+    return np.asarray(bent)
 
 
 def mixture(frame: Frame, rng: np.random.Generator) -> Frame:
@@ -142,12 +149,10 @@ def _bytes(values: Float32[np.ndarray, "height width 3"]) -> Frame:
 
 
 def _smooth_field(
-    rng: np.random.Generator, shape: tuple[int, int], channels: int
+    rng: np.random.Generator, shape: tuple[int, int], channels: int, bumps: int
 ) -> Float32[np.ndarray, "height width channel"]:
-    """Smooth random values of about unit size, with bumps some twenty pixels wide."""
-    coarse = rng.standard_normal(
-        (channels, max(3, shape[0] // 20), max(3, shape[1] // 20)), np.float32
-    )
+    """Smooth random values of about unit size, with some `bumps` bumps along each side."""
+    coarse = rng.standard_normal((channels, bumps, bumps), np.float32)
     planes = [
         np.asarray(Image.fromarray(plane).resize(shape[::-1], Image.Resampling.BICUBIC))
         for plane in coarse
