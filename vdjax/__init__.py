@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from vdjax import plan
     from vdjax.errors import UserError
     from vdjax.plan import VideoPlan
-    from vdjax.systems.videodirectorgpt import film, load
+    from vdjax.systems.loaded import load
+    from vdjax.systems.videodirectorgpt import film
 
 _HOME = {
     "UserError": "vdjax.errors",
     "VideoPlan": "vdjax.plan",
     "film": "vdjax.systems.videodirectorgpt",
-    "load": "vdjax.systems.videodirectorgpt",
+    "load": "vdjax.systems.loaded",
 }
 
 

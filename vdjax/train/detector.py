@@ -1,12 +1,12 @@
 """The stage that trains the evaluator's detector, on real composites alone.
 
-No model of the package is in it. The pictures are drawn by the same code as the storybook world's, but
-from a stream of random numbers of their own and laid out on their own terms: any (name, look) pair is as
-likely as any other, held-out ones included, anywhere in the frame and at any size. A detector must know
-the things the generator was never shown, or it could not tell whether it drew them; and it must not learn
-that ships are on water, or it would forgive a generator what it should count. Backgrounds are the
-training variants; accuracy is measured on the others. Each picture is then degraded as in
-`vdjax.evaluate.degrade`.
+No model of the package is in it. The pictures are drawn by the same code as the storybook world's,
+but from a stream of random numbers of their own and laid out on their own terms: any (name, look)
+pair is as likely as any other, held-out ones included, anywhere in the frame and at any size. A
+detector must know the things the generator was never shown, or it could not tell whether it drew
+them; and it must not learn that ships are on water, or it would forgive a generator what it should
+count. Backgrounds are the training variants; accuracy is measured on the others. Each picture is
+then degraded as in `vdjax.evaluate.degrade`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class DetectorStage:
         return {"cutouts_per_picture": self.cutouts_per_picture, "seed": self.schedule.seed}
 
     def export(self, params, frozen):
-        """Half precision: the weights ship, and the detector's accuracy is measured with them so."""
+        """In half precision, as the weights ship and as their accuracy is measured."""
         del frozen
         return jax.tree_util.tree_map(lambda x: np.asarray(x, np.float16), params), self.describe()
 
@@ -83,6 +83,7 @@ class DetectorStage:
         }
 
     def loss(self, params, frozen, batch, key):
+        del frozen, key
         frames = batch["frame"].astype(jnp.float32) / 127.5 - 1.0
         logits, sides = network.Finder().apply({"params": params["finder"]}, frames)
         centre = _centre_loss(logits, batch["heat"], batch["counts"])
@@ -94,8 +95,8 @@ class DetectorStage:
         scores, refined = network.Namer().apply({"params": params["namer"]}, cutouts)
         soft = optax.smooth_labels(jax.nn.one_hot(drawing, _NOTHING + 1), 0.05)
         what = optax.softmax_cross_entropy(scores, soft).mean()
-        shown = (drawing != _NOTHING)[:, None]
-        refine = (jnp.abs(refined - inside) * shown).sum() / jnp.maximum(4 * shown.sum(), 1)
+        shown = (drawing != _NOTHING).astype(jnp.float32)[:, None]
+        refine = (jnp.abs(refined - inside) * shown).sum() / jnp.maximum(4 * shown.sum(), 1.0)
         right = (scores.argmax(-1) == drawing).mean()
         loss = centre + where + what + 5.0 * refine
         return loss, {
@@ -117,7 +118,7 @@ def _centre_loss(logits, heat, counts):
 
 
 def _box_loss(sides, target, weight):
-    """One minus the overlap of boxes seen from the same cell, plus the plain error of their sides."""
+    """One minus the overlap of boxes seen from the same cell, plus the error of their sides."""
     low = jnp.minimum(sides, target)
     shared = jnp.maximum(low[..., 0] + low[..., 2], 0) * jnp.maximum(low[..., 1] + low[..., 3], 0)
     own = jnp.maximum(sides[..., 0] + sides[..., 2], 0) * jnp.maximum(
@@ -132,7 +133,7 @@ def _box_loss(sides, target, weight):
 def draw_picture(
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A frame, the drawing (4 * name + look) of each thing in it, and their boxes, back to front."""
+    """A frame, and back to front the drawing (4 * name + look) and the box of each thing."""
     frame = _backdrop(rng)
     count = int(rng.choice(6, p=[0.03, 0.2, 0.3, 0.25, 0.15, 0.07]))
     labels: list[int] = []
@@ -191,17 +192,17 @@ def _place(
 
 
 def _free_shares(boxes: np.ndarray) -> np.ndarray:
-    """Share of each box that no box in front of it covers, at least (they may cover the same part)."""
+    """Share of each box that no box in front of it covers, at least."""
     shared = intersection(boxes, boxes)
     covered = np.triu(shared, 1).sum(1) / np.maximum(area(boxes), 1e-9)
     return 1 - np.minimum(covered, 1.0)
 
 
 def grid_targets(boxes: np.ndarray, free: np.ndarray) -> dict[str, np.ndarray]:
-    """What the finder should say: bumps at the centres, and the sides of the box around each centre.
+    """What the finder should say: bumps at the centres, and box sides around each centre.
 
-    `heat` is 1 at centres; `counts` is 0 in cells that are neither right nor wrong (much-hidden things);
-    `sides` counts where `weight` is above 0.
+    `heat` is 1 at centres; `counts` is 0 in cells that are neither right nor wrong (much-hidden
+    things); `sides` counts where `weight` is above 0.
     """
     middles = (np.arange(GRID) + 0.5) / GRID
     heat = np.zeros((GRID, GRID), np.float32)
@@ -236,7 +237,10 @@ def grid_targets(boxes: np.ndarray, free: np.ndarray) -> dict[str, np.ndarray]:
 def _proposals(
     rng: np.random.Generator, labels: np.ndarray, boxes: np.ndarray, free: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes as a finder might give them, the drawing in each, and its true box (itself for "nothing")."""
+    """Boxes as a finder might give them, the drawing in each, and its true box.
+
+    Where nothing is, the drawing is "nothing" and the box its own.
+    """
     seen = np.flatnonzero(free >= _LEAST_FREE)
     found, drawings, targets = [], [], []
     while len(found) < count:

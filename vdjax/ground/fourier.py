@@ -1,0 +1,18 @@
+"""The Fourier code of a box, as GLIGEN has it: what the grounding MLP knows of place and size."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+FREQUENCIES = 8  # GLIGEN: ldm/modules/diffusionmodules/util.py, FourierEmbedder
+TEMPERATURE = 100.0  # same source; frequencies 100^(k/8), without a factor of 2π
+BOX_CODE_WIDTH = 4 * 2 * FREQUENCIES
+
+
+def box_code(boxes: Float[Array, "*rows 4"]) -> Float[Array, "*rows 64"]:
+    """Sines and cosines of x0, y0, x1, y1 (0..1), ordered by frequency, then sine/cosine, then coordinate."""
+    frequencies = TEMPERATURE ** (jnp.arange(FREQUENCIES, dtype=boxes.dtype) / FREQUENCIES)
+    angles = boxes[..., None, :] * frequencies[:, None]
+    waves = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-2)
+    return waves.reshape(*boxes.shape[:-1], BOX_CODE_WIDTH)

@@ -1,0 +1,156 @@
+"""The unCLIP prior: from an entity's text to an image embedding that could be its picture's.
+
+VideoDirectorGPT samples one image embedding per entity and uses it in every scene of the entity's group
+(section 3.2; Karlo's prior in the paper). The network is diffusers' PriorTransformer at any size: a causal
+transformer over [text tokens, text embedding, timestep, noisy image embedding, query], whose last token
+predicts the clean embedding. Noise follows the squared-cosine schedule (Nichol & Dhariwal 2021).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Num
+
+from vdjax.model.attention import LAYER_NORM_EPSILON, Attention
+from vdjax.model.blocks import TimestepEmbedding, timestep_sinusoid
+
+TRAIN_TIMESTEPS = 1000
+COSINE_OFFSET = 0.008  # Nichol & Dhariwal 2021, equation 17
+MAX_BETA = 0.999  # same source
+SAMPLE_CLIP = 10.0  # Karlo: prior_model.py clamps the predicted embedding to [-10, 10]
+MASKED = -10000.0  # diffusers: PriorTransformer's causal mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorConfig:
+    """Shape and sampling of the prior. Karlo has width 2048, 20 layers, 32 heads, 25 steps, guidance 4."""
+
+    embedding_width: int = 128
+    text_width: int = 128
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    text_length: int = 40
+    num_inference_steps: int = 25
+    guidance_scale: float = 1.5
+
+
+class PriorTransformer(nn.Module):
+    """Predicts the clean image embedding from a noisy one and the text."""
+
+    config: PriorConfig
+
+    @nn.compact
+    def __call__(
+        self,
+        noisy: Float[Array, "batch embedding"],
+        timesteps: Num[Array, " batch"],
+        text_embedding: Float[Array, "batch embedding"],
+        text_states: Float[Array, "batch length text_width"],
+    ) -> Float[Array, "batch embedding"]:
+        c = self.config
+        dense = nn.Dense
+        time = TimestepEmbedding(c.width, name="time_embedding")(
+            timestep_sinusoid(timesteps, c.width)
+        )
+        query = self.param("prd_embedding", nn.initializers.normal(0.02), (1, 1, c.width))
+        tokens = jnp.concatenate(
+            [
+                dense(c.width, name="encoder_hidden_states_proj")(text_states),
+                dense(c.width, name="embedding_proj")(text_embedding)[:, None],
+                time[:, None],
+                dense(c.width, name="proj_in")(noisy)[:, None],
+                jnp.broadcast_to(query, (noisy.shape[0], 1, c.width)),
+            ],
+            axis=1,
+        )
+        length = tokens.shape[1]
+        position = self.param(
+            "positional_embedding", nn.initializers.normal(0.02), (1, length, c.width)
+        )
+        x = tokens + position
+        causal = jnp.where(jnp.tril(jnp.ones((length, length), bool)), 0.0, MASKED)
+        for i in range(c.layers):
+            x = _PriorBlock(c.heads, c.width, name=f"transformer_blocks_{i}")(x, causal)
+        last = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm_out")(x)[:, -1]
+        return dense(c.embedding_width, name="proj_to_clip_embeddings")(last)
+
+
+class _PriorBlock(nn.Module):
+    heads: int
+    width: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array, mask: jax.Array) -> jax.Array:
+        h = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm1")(x)
+        attention = Attention(
+            self.heads, self.width // self.heads, self.width, use_bias=True, name="attn1"
+        )
+        x = x + attention(h, mask=mask)
+        h = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm3")(x)
+        h = nn.gelu(nn.Dense(4 * self.width, name="ff_net_0_proj")(h), approximate=False)
+        return x + nn.Dense(self.width, name="ff_net_2")(h)
+
+
+def cosine_alphas(steps: int = TRAIN_TIMESTEPS) -> Float[np.ndarray, " steps"]:
+    """Cumulative product of alphas of the squared-cosine schedule, from clean to noise."""
+    grid = np.arange(steps + 1) / steps
+    bar = np.cos((grid + COSINE_OFFSET) / (1 + COSINE_OFFSET) * np.pi / 2) ** 2
+    betas = np.minimum(1 - bar[1:] / bar[:-1], MAX_BETA)
+    return np.cumprod(1 - betas).astype(np.float32)
+
+
+def sample_embeddings(
+    prior: PriorTransformer,
+    params,
+    key: jax.Array,
+    text_embedding: Float[Array, "batch embedding"],
+    text_states: Float[Array, "batch length text_width"],
+    null_embedding: Float[Array, "1 embedding"],
+    null_states: Float[Array, "1 length text_width"],
+) -> Float[Array, "batch embedding"]:
+    """Draw one image embedding per text, by ancestral sampling with guidance; not normalised.
+
+    `params` hold the network under "network" and the statistics of the training embeddings under
+    "clip_mean" and "clip_std". The null text is the empty sentence.
+    """
+    c = prior.config
+    bars = jnp.asarray(cosine_alphas())
+    steps = np.linspace(TRAIN_TIMESTEPS - 1, 0, c.num_inference_steps).round().astype(np.int32)
+    previous = np.append(steps[1:], -1)
+    batch = text_embedding.shape[0]
+    texts = jnp.concatenate([jnp.repeat(null_embedding, batch, 0), text_embedding])
+    states = jnp.concatenate([jnp.repeat(null_states, batch, 0), text_states])
+
+    def step(carry, times):
+        x, key = carry
+        t, t_next = times
+        key, noise_key = jax.random.split(key)
+        both = prior.apply(
+            {"params": params["network"]},
+            jnp.concatenate([x, x]),
+            jnp.full((2 * batch,), t),
+            texts,
+            states,
+        )
+        without, with_text = jnp.split(both, 2)
+        clean = without + c.guidance_scale * (with_text - without)
+        clean = jnp.clip(clean, -SAMPLE_CLIP, SAMPLE_CLIP)
+        bar, bar_next = bars[t], jnp.where(t_next >= 0, bars[t_next], 1.0)
+        alpha = bar / bar_next
+        mean = (jnp.sqrt(bar_next) * (1 - alpha) * clean + jnp.sqrt(alpha) * (1 - bar_next) * x) / (
+            1 - bar
+        )
+        deviation = jnp.sqrt(jnp.maximum((1 - bar_next) / (1 - bar) * (1 - alpha), 0.0))
+        x = mean + deviation * jax.random.normal(noise_key, x.shape)
+        return (x, key), None
+
+    key, start = jax.random.split(key)
+    first = jax.random.normal(start, text_embedding.shape)
+    (x, _), _ = jax.lax.scan(step, (first, key), (jnp.asarray(steps), jnp.asarray(previous)))
+    return x * params["clip_std"] + params["clip_mean"]

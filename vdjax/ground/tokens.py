@@ -1,0 +1,93 @@
+"""Grounding tokens: what each entity is, what it looks like and where it is, frame by frame.
+
+h = MLP(P_img(f_img(e)), P_text(f_text(e)), Fourier(box)), one fused token per entity, as in
+VideoDirectorGPT (section 3.2); `fused=False` gives GLIGEN's two tokens per entity, one per modality. What the
+paper leaves open is taken from GLIGEN: SiLU, eight frequencies, learned null vectors for what is missing.
+The background is one more entity whose box is the whole frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import flax.linen as nn
+import flax.struct
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from vdjax.ground.fourier import BOX_CODE_WIDTH, box_code
+
+
+@flax.struct.dataclass
+class Grounding:
+    """What the grounding tokens of a batch of clips are made of.
+
+    `boxes` are x0 y0 x1 y1 in 0..1; an entity that is not `present` in a frame is a null token there.
+    `text` and `image` are unit-length CLIP embeddings; where `has_text` or `has_image` is false the learned
+    null vector stands in.
+    """
+
+    boxes: Float[Array, "batch frame entity 4"]
+    present: Bool[Array, "batch frame entity"]
+    text: Float[Array, "batch entity text_width"]
+    image: Float[Array, "batch entity image_width"]
+    has_text: Bool[Array, "batch entity"]
+    has_image: Bool[Array, "batch entity"]
+
+    def nothing(self) -> Grounding:
+        """The same shapes with nobody present: the unconditional half of guidance."""
+        return self.replace(present=jnp.zeros_like(self.present))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroundingConfig:
+    """Widths of the grounding MLP; `max_entities` counts the background. GLIGEN has hidden 512 and 30."""
+
+    text_width: int = 128
+    image_width: int = 128
+    projection_width: int = 128
+    hidden_width: int = 256
+    width: int = 128
+    max_entities: int = 8
+    fused: bool = True
+
+
+class GroundingNet(nn.Module):
+    """Turns a `Grounding` into tokens for the gated layers."""
+
+    config: GroundingConfig
+
+    @nn.compact
+    def __call__(self, grounding: Grounding) -> Float[Array, "batch frame token width"]:
+        c, g = self.config, grounding
+        frames = g.boxes.shape[1]
+        zeros = nn.initializers.zeros
+        null_text = self.param("null_text_feature", zeros, (c.text_width,))
+        null_image = self.param("null_image_feature", zeros, (c.image_width,))
+        null_position = self.param("null_position_feature", zeros, (BOX_CODE_WIDTH,))
+
+        def or_null(feature, null, available):
+            # Unit-length embeddings are brought to unit variance per channel, which the layers expect.
+            feature = jnp.repeat(feature[:, None], frames, axis=1) * feature.shape[-1] ** 0.5
+            return jnp.where((available[:, None] & g.present)[..., None], feature, null)
+
+        text = or_null(g.text, null_text, g.has_text)
+        image = or_null(g.image, null_image, g.has_image)
+        position = jnp.where(g.present[..., None], box_code(g.boxes), null_position)
+        if c.fused:
+            text = nn.Dense(c.projection_width, name="project_text")(text)
+            image = nn.Dense(c.projection_width, name="project_image")(image)
+            return self._mlp("linears", image, text, position)
+        tokens = [
+            self._mlp("linears_text", text, position),
+            self._mlp("linears_image", image, position),
+        ]
+        return jnp.concatenate(tokens, axis=2)
+
+    def _mlp(self, name: str, *parts):
+        """Two layers for the fused token (the paper's), three for GLIGEN's separate ones."""
+        x = jnp.concatenate(parts, axis=-1)
+        hidden = 1 if self.config.fused else 2
+        for i in range(hidden):
+            x = nn.silu(nn.Dense(self.config.hidden_width, name=f"{name}_{2 * i}")(x))
+        return nn.Dense(self.config.width, name=f"{name}_{2 * hidden}")(x)

@@ -1,0 +1,49 @@
+"""The UNet's parameters as trees: made, taken apart by kind, and put together again.
+
+Which leaves are temporal and which are gated is read from the module names, so that freezing, shipping and
+image mode all mean the same parts.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from vdjax.model.unet3d import UNet3D, UNet3DConfig
+
+TEMPORAL = ("transformer_in", "temp_convs", "temp_attentions")
+GATED = ("fuser",)
+
+
+def split_params(params, markers: tuple[str, ...]) -> tuple[dict, dict]:
+    """Two trees: the parameters below a module whose name starts with one of `markers`, and the others."""
+    flat = flatten_dict(params)
+    inside = {
+        path: leaf
+        for path, leaf in flat.items()
+        if any(part.startswith(marker) for part in path for marker in markers)
+    }
+    outside = {path: leaf for path, leaf in flat.items() if path not in inside}
+    return unflatten_dict(inside), unflatten_dict(outside)
+
+
+def merge_params(*trees) -> dict:
+    """One tree of several that share no leaf."""
+    flat: dict = {}
+    for tree in trees:
+        flat.update(flatten_dict(tree))
+    return unflatten_dict(flat)
+
+
+def init_unet(config: UNet3DConfig, key: jax.Array) -> dict:
+    """All parameters of the UNet, temporal and gated ones included."""
+    u = config
+    shape = (1, 2, u.sample_size, u.sample_size, u.in_channels)
+    args = (
+        jnp.zeros(shape),
+        jnp.zeros((1,), jnp.int32),
+        jnp.zeros((1, 1, u.text_width)),
+        jnp.zeros((1, 2, 1, u.grounding_width)),
+    )
+    return UNet3D(u).init(key, *args)["params"]

@@ -1,0 +1,172 @@
+"""The 3D UNet: ModelScope's text-to-video network with a place for grounding tokens.
+
+Noisy latents of a clip, timesteps, the scene's text tokens and, where gates are on, grounding tokens per
+frame enter; the prediction (noise or velocity, by training) leaves in the latents' shape. Modules, order and
+names are diffusers' UNet3DConditionModel, so that its weights fit; gated layers sit in every spatial
+transformer and in no temporal one, as in VideoDirectorGPT (section 3.2) and LVD. One configuration drives
+every size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from vdjax.model.attention import SpatialTransformer, TemporalTransformer
+from vdjax.model.blocks import (
+    CONV_EPSILON,
+    Downsample,
+    ResnetBlock,
+    TemporalConv,
+    TimestepEmbedding,
+    Upsample,
+    fold_frames,
+    timestep_sinusoid,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNet3DConfig:
+    """Shape of the UNet. `attention` says, level by level from the finest, where transformers stand."""
+
+    sample_size: int = 16
+    in_channels: int = 4
+    out_channels: int = 4
+    block_out_channels: tuple[int, ...] = (64, 128, 256)
+    attention: tuple[bool, ...] = (True, True, True)
+    layers_per_block: int = 1
+    text_width: int = 128
+    grounding_width: int = 128
+    head_dim: int = 32
+    input_temporal_heads: int = 2
+    norm_num_groups: int = 32
+
+    def __post_init__(self):
+        if len(self.attention) != len(self.block_out_channels):
+            raise ValueError(
+                f"attention has {len(self.attention)} levels, block_out_channels has "
+                f"{len(self.block_out_channels)}: give one entry per level"
+            )
+
+
+class UNet3D(nn.Module):
+    """Predicts what was mixed into the latents of a clip.
+
+    `video=False` bypasses every temporal layer: each frame is then an image of its own (image mode, in
+    which the gated layers are trained). Without `grounding` the gated layers are not part of the program.
+    """
+
+    config: UNet3DConfig
+
+    @nn.compact
+    def __call__(
+        self,
+        latents: Float[Array, "batch frame height width channel"],
+        timesteps: Num[Array, " batch"],
+        text: Float[Array, "batch length text_width"],
+        grounding: Float[Array, "batch frame token grounding_width"] | None = None,
+        *,
+        video: bool = True,
+    ) -> Float[Array, "batch frame height width channel"]:
+        c = self.config
+        widths = c.block_out_channels
+        levels = len(widths)
+
+        code = timestep_sinusoid(timesteps, widths[0]).astype(latents.dtype)
+        time = TimestepEmbedding(4 * widths[0], name="time_embedding")(code)
+
+        x = nn.Conv(widths[0], (3, 3), padding=1, name="conv_in")(fold_frames(latents))
+        x = x.reshape(*latents.shape[:-1], widths[0])
+        if video:
+            x = TemporalTransformer(
+                c.input_temporal_heads, c.head_dim, c.norm_num_groups, name="transformer_in"
+            )(x)
+
+        skips = [x]
+        for level, channels in enumerate(widths):
+            block = _Level(
+                c, channels, c.layers_per_block, c.attention[level], name=f"down_blocks_{level}"
+            )
+            x, outputs = block(x, time, text, grounding, [], video)
+            skips += outputs
+            if level < levels - 1:
+                x = Downsample(channels, name=f"down_blocks_{level}_downsamplers_0")(x)
+                skips.append(x)
+
+        x = _Mid(c, widths[-1], name="mid_block")(x, time, text, grounding, video)
+
+        for i, level in enumerate(reversed(range(levels))):
+            layers = c.layers_per_block + 1
+            taken, skips = skips[-layers:], skips[:-layers]
+            block = _Level(c, widths[level], layers, c.attention[level], name=f"up_blocks_{i}")
+            x, _ = block(x, time, text, grounding, taken[::-1], video)
+            if level > 0:
+                x = Upsample(widths[level], name=f"up_blocks_{i}_upsamplers_0")(x)
+
+        x = fold_frames(x)
+        x = nn.GroupNorm(c.norm_num_groups, epsilon=CONV_EPSILON, name="conv_norm_out")(x)
+        x = nn.Conv(c.out_channels, (3, 3), padding=1, name="conv_out")(nn.silu(x))
+        return x.reshape(*latents.shape[:-1], c.out_channels)
+
+
+class _Level(nn.Module):
+    """The layers of one resolution, each: residual block, temporal convolution, spatial, temporal attention.
+
+    On the way up a layer first takes one of the `skips`, put behind the hidden channels.
+    """
+
+    config: UNet3DConfig
+    channels: int
+    layers: int
+    attention: bool
+
+    @nn.compact
+    def __call__(self, x, time, text, grounding, skips, video):
+        c = self.config
+        heads = self.channels // c.head_dim
+        outputs = []
+        for i in range(self.layers):
+            if skips:
+                x = jnp.concatenate([x, skips[i]], axis=-1)
+            x = ResnetBlock(self.channels, c.norm_num_groups, name=f"resnets_{i}")(x, time)
+            if video:
+                x = TemporalConv(c.norm_num_groups, name=f"temp_convs_{i}")(x)
+            if self.attention:
+                spatial = SpatialTransformer(
+                    heads, c.head_dim, c.norm_num_groups, name=f"attentions_{i}"
+                )
+                x = spatial(x, text, grounding)
+                if video:
+                    x = TemporalTransformer(
+                        heads, c.head_dim, c.norm_num_groups, name=f"temp_attentions_{i}"
+                    )(x)
+            outputs.append(x)
+        return x, outputs
+
+
+class _Mid(nn.Module):
+    """The bottom of the UNet: residual, attention, residual, each with its temporal part."""
+
+    config: UNet3DConfig
+    channels: int
+
+    @nn.compact
+    def __call__(self, x, time, text, grounding, video):
+        c = self.config
+        heads = self.channels // c.head_dim
+        x = ResnetBlock(self.channels, c.norm_num_groups, name="resnets_0")(x, time)
+        if video:
+            x = TemporalConv(c.norm_num_groups, name="temp_convs_0")(x)
+        spatial = SpatialTransformer(heads, c.head_dim, c.norm_num_groups, name="attentions_0")
+        x = spatial(x, text, grounding)
+        if video:
+            x = TemporalTransformer(heads, c.head_dim, c.norm_num_groups, name="temp_attentions_0")(
+                x
+            )
+        x = ResnetBlock(self.channels, c.norm_num_groups, name="resnets_1")(x, time)
+        if video:
+            x = TemporalConv(c.norm_num_groups, name="temp_convs_1")(x)
+        return x

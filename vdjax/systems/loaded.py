@@ -1,0 +1,239 @@
+"""A system's parts with their weights in memory: what every paper's order of steps is written with.
+
+`load("storybook")` (or a folder of weights) gives a `LoadedModel`; its methods take words, boxes and
+pictures and give embeddings, tokens, predictions and frames. Programs are compiled once per preset and shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Num, UInt8
+
+from vdjax.errors import UserError
+from vdjax.ground.prior import PriorTransformer, sample_embeddings
+from vdjax.ground.tokenizer import Tokenizer
+from vdjax.ground.tokens import Grounding, GroundingNet
+from vdjax.model.hf import CLIP, Autoencoder
+from vdjax.model.params import init_unet, merge_params
+from vdjax.model.unet3d import UNet3D
+from vdjax.weights.presets import Preset
+from vdjax.weights.store import load_checked, shipped_folder
+
+PARTS = ("autoencoder", "clip", "unet", "prior", "guided")
+"""The weight files of a system."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """Configurations, parameters (by part: autoencoder, clip, unet, net, prior) and the tokenizer."""
+
+    preset: Preset
+    params: dict[str, Any]
+    tokenizer: Tokenizer
+
+    @cached_property
+    def _programs(self) -> _Programs:
+        return _Programs(self.preset)
+
+    def unet(
+        self,
+        latents: Float[Array, "batch frame height width channel"],
+        timesteps: Num[Array, " batch"],
+        text: Float[Array, "batch length width"],
+        grounding: Float[Array, "batch frame token grounding_width"] | None = None,
+        *,
+        video: bool = True,
+    ) -> Float[Array, "batch frame height width channel"]:
+        """The UNet's prediction, in the shape of `latents`; without `grounding` the gates are not run."""
+        return self._programs.unet(
+            self.params["unet"], latents, timesteps, text, grounding, video=video
+        )
+
+    def encode_text(self, texts: Sequence[str]) -> Float[Array, "text length width"]:
+        """Token states of each text, for the UNet's cross-attention."""
+        return self._programs.text(self.params["clip"], self.tokenizer(texts))[0]
+
+    def embed_text(self, texts: Sequence[str]) -> Float[Array, "text projection"]:
+        """Unit-length CLIP embeddings of texts."""
+        return self._programs.embed_text(self.params["clip"], self.tokenizer(texts))
+
+    def embed_pictures(
+        self, pictures: Sequence[UInt8[np.ndarray, "height width 3"]]
+    ) -> Float[Array, "picture projection"]:
+        """Unit-length CLIP embeddings of pictures of any size; each is cut to its middle square."""
+        size = self.preset.clip.image_size
+        squares = np.stack([_middle_square(picture, size) for picture in pictures])
+        return self._programs.embed_image(
+            self.params["clip"], squares.astype(np.float32) / 127.5 - 1.0
+        )
+
+    def imagine(
+        self, texts: Sequence[str], keys: Sequence[jax.Array]
+    ) -> Float[Array, "text projection"]:
+        """One unit-length image embedding per text, drawn by the prior, each with a key of its own."""
+        params = self.params["clip"]
+        embedding, states = (
+            self.embed_text([*texts, ""]),
+            self._programs.text(params, self.tokenizer([*texts, ""]))[0],
+        )
+        draw = self._programs.prior
+        drawn = [
+            draw(
+                self.params["prior"],
+                key,
+                embedding[i : i + 1],
+                states[i : i + 1],
+                embedding[-1:],
+                states[-1:],
+            )
+            for i, key in enumerate(keys)
+        ]
+        return jnp.concatenate(drawn)
+
+    def ground(self, grounding: Grounding) -> Float[Array, "batch frame token width"]:
+        """Grounding tokens of a batch of clips."""
+        return self._programs.ground(self.params["net"], grounding)
+
+    def decode(
+        self, latents: Float[Array, "frame height width channel"]
+    ) -> UInt8[np.ndarray, "frame pixel_height pixel_width 3"]:
+        """Latents to frames of 0..255."""
+        return np.asarray(self._programs.decode(self.params["autoencoder"], latents))
+
+
+class _Programs:
+    """The compiled functions of a preset."""
+
+    def __init__(self, preset: Preset):
+        autoencoder, clip = Autoencoder(preset.autoencoder), CLIP(preset.clip)
+
+        @partial(jax.jit, static_argnames="video")
+        def unet(params, latents, timesteps, text, grounding, *, video):
+            return UNet3D(preset.unet).apply(
+                {"params": params}, latents, timesteps, text, grounding, video=video
+            )
+
+        @jax.jit
+        def decode(params, latents):
+            images = autoencoder.decode(params, latents)
+            return jnp.clip(jnp.round((images + 1.0) * 127.5), 0, 255).astype(jnp.uint8)
+
+        @jax.jit
+        def prior(params, key, embedding, states, null_embedding, null_states):
+            drawn = sample_embeddings(
+                PriorTransformer(preset.prior),
+                params,
+                key,
+                embedding,
+                states,
+                null_embedding,
+                null_states,
+            )
+            return drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)
+
+        self.unet, self.decode, self.prior = unet, decode, prior
+        self.text = jax.jit(clip.text)
+        self.embed_text = jax.jit(clip.embed_text)
+        self.embed_image = jax.jit(clip.embed_image)
+        self.ground = jax.jit(lambda p, g: GroundingNet(preset.grounding).apply({"params": p}, g))
+
+
+def _middle_square(picture: np.ndarray, size: int) -> np.ndarray:
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) / 2, (width - side) / 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(
+        Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS, box=box)
+    )
+
+
+def blank_grounding(preset: Preset, batch: int, frames: int) -> Grounding:
+    """A `Grounding` in which nobody is present."""
+    n, width = preset.grounding.max_entities, preset.clip.projection_dim
+    return Grounding(
+        boxes=jnp.zeros((batch, frames, n, 4)),
+        present=jnp.zeros((batch, frames, n), bool),
+        text=jnp.zeros((batch, n, width)),
+        image=jnp.zeros((batch, n, width)),
+        has_text=jnp.zeros((batch, n), bool),
+        has_image=jnp.zeros((batch, n), bool),
+    )
+
+
+def load(source: str | Path = "storybook") -> LoadedModel:
+    """Load a system: the name of a shipped preset, "toy" for tiny random weights, or a folder of weights.
+
+    Raises:
+        UserError: there is no such preset or folder.
+        WeightsError: a weight file is missing or damaged.
+    """
+    if source == "toy":
+        return _random_toy()
+    folder = Path(source) if Path(source).is_dir() else shipped_folder(str(source))
+    return _from_folder(folder)
+
+
+@lru_cache(maxsize=2)
+def _from_folder(folder: Path) -> LoadedModel:
+    trees, configs = {}, {}
+    for part in PARTS:
+        tree, config = load_checked(folder, part)
+        trees[part] = jax.tree_util.tree_map(lambda x: jnp.asarray(x, jnp.float32), tree)
+        configs[part] = config or {}
+    unet = configs["unet"]
+    parts = {name: configs[name] for name in ("autoencoder", "clip", "prior")}
+    preset = Preset.from_json({**unet, **parts, "grounding": configs["guided"]})
+    params = {name: trees[name] for name in ("autoencoder", "clip", "prior")}
+    params["unet"] = merge_params(trees["unet"], trees["guided"]["unet"])
+    params["net"] = trees["guided"]["net"]
+    return LoadedModel(
+        preset, params, Tokenizer(folder / "tokenizer.json", preset.clip.text_positions)
+    )
+
+
+@lru_cache(maxsize=1)
+def _random_toy() -> LoadedModel:
+    """Tiny and untrained: its films are noise, its shapes and code paths are the real ones."""
+    preset = Preset.toy()
+    keys = jax.random.split(jax.random.key(0), 4)
+    width, length = preset.clip.projection_dim, preset.clip.text_positions
+    prior = PriorTransformer(preset.prior).init(
+        keys[0],
+        jnp.zeros((1, width)),
+        jnp.zeros((1,), jnp.int32),
+        jnp.zeros((1, width)),
+        jnp.zeros((1, length, preset.clip.text_width)),
+    )["params"]
+    params = {
+        "autoencoder": Autoencoder(preset.autoencoder).init(keys[1]),
+        "clip": CLIP(preset.clip).init(keys[2]),
+        "unet": init_unet(preset.unet, keys[0]),
+        "net": GroundingNet(preset.grounding).init(keys[3], blank_grounding(preset, 1, 1))[
+            "params"
+        ],
+        "prior": {"network": prior, "clip_mean": jnp.zeros(width), "clip_std": jnp.ones(width)},
+    }
+    return LoadedModel(
+        preset, params, Tokenizer(Path(__file__).with_name("toy_tokenizer.json"), length)
+    )
+
+
+def known_presets() -> list[str]:
+    """What `load` takes by name."""
+    from vdjax.weights.store import shipped_presets
+
+    return [*shipped_presets(), "toy"]
+
+
+__all__ = ["PARTS", "LoadedModel", "UserError", "blank_grounding", "known_presets", "load"]

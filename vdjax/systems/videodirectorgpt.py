@@ -1,0 +1,258 @@
+"""VideoDirectorGPT: one sentence to a film of several scenes, nothing here but the order of the steps.
+
+Plan the scenes (section 3.1); draw one image embedding per entity and place and keep it over the scenes of
+its group; make grounding tokens frame by frame; denoise each scene as a clip of its own, the layout guiding
+the first alpha·N steps (section 3.2 and appendix J.1); decode.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from vdjax.errors import UserError
+from vdjax.ground.tokens import Grounding
+from vdjax.model.hf import SCHEDULERS
+from vdjax.plan import VideoPlan, base_name, frame_boxes, identities
+from vdjax.plan import plan as make_plan
+from vdjax.progress import Progress, silent
+from vdjax.runtime import enable_compilation_cache
+from vdjax.sample.guidance import gated_steps
+from vdjax.sample.loop import Conditions, Sampler
+from vdjax.sample.noise import shared_noise
+from vdjax.systems.loaded import LoadedModel, blank_grounding, load
+
+STEPS = 16
+GUIDANCE = 4.0
+"""Defaults of the storybook weights, chosen on validation plans; the full-size model's are 50 and 9."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A rendered plan: one array of frames per scene, and what is known about the making."""
+
+    plan: VideoPlan
+    frames: list[UInt8[np.ndarray, "frame height width 3"]]
+    report: dict[str, Any]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write film.mp4, film.gif, storyboard.png, plan.json, frames and report.json; whole or not at all."""
+        from vdjax.media.film import save_film
+
+        return save_film(folder, self.plan, self.frames, self.report)
+
+
+def film(
+    prompt: str | Sequence[str] | VideoPlan,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
+    alpha: float | None = None,
+    scheduler: str = "dpm++",
+    frames: int | None = None,
+    preset: str | Path | LoadedModel = "storybook",
+    images: Mapping[str, UInt8[np.ndarray, "height width 3"]] | None = None,
+    director: str = "rules",
+    image_grounding: bool = True,
+    progress: Progress = silent,
+) -> Film:
+    """Turn a sentence, a list of sentences (one per scene) or a plan into a film.
+
+    Args:
+        prompt: what to film.
+        seed: same seed, same plan, same film on the same hardware.
+        steps: denoising steps per scene.
+        guidance: classifier-free guidance scale; 1 follows the text without emphasis.
+        alpha: share of the steps that the layout guides, 0..1; the plan's own where None.
+        scheduler: "dpm++", "ddim" or "pndm" (the paper's).
+        frames: frames per scene; the preset's own where None.
+        preset: name of a shipped preset, a folder of weights, or a model already loaded.
+        images: your own pictures as entities' identities, by entity name.
+        director: who plans, where `prompt` is not a plan yet.
+        image_grounding: False grounds entities by text alone, as LVD and GLIGEN's text boxes do.
+        progress: told how far the work is.
+
+    Raises:
+        UserError: an option is out of range, or `images` names an entity that the plan has not.
+    """
+    _check_options(steps, guidance, alpha, scheduler, frames)
+    made = (
+        prompt if isinstance(prompt, VideoPlan) else make_plan(prompt, director=director, seed=seed)
+    )
+    pictures = dict(images or {})
+    known = sorted({name for scene in made.scenes for name in scene.entities})
+    if strangers := sorted(set(pictures) - set(known)):
+        raise UserError(
+            f"picture for {strangers[0]!r}: the plan has no entity of that name; it has {', '.join(known)}"
+        )
+    clock = _Stopwatch()
+    enable_compilation_cache()
+    model = preset if isinstance(preset, LoadedModel) else load(preset)
+    count = frames or model.preset.num_frames
+    alpha = made.alpha if alpha is None else alpha
+    switch = gated_steps(alpha, steps)
+    clock.lap("load")
+
+    embeddings = identity_embeddings(model, made, seed, pictures)
+    clock.lap("ground")
+    sampler = Sampler(
+        unet=model.preset.unet,
+        noise=model.preset.noise,
+        scheduler=scheduler,
+        num_inference_steps=steps,
+    )
+    clips: list[np.ndarray] = []
+    step_seconds: list[float] = []
+    for number, scene in enumerate(made.scenes, 1):
+        conditions = scene_conditions(model, made, number, embeddings, count, image_grounding)
+        key = jax.random.fold_in(jax.random.key(seed), number)
+        latents = start_latents(model, key, count)
+        label = f"scene {number} of {len(made.scenes)}"
+        progress(label, 0, steps)
+        began = time.perf_counter()
+        trajectory = sampler.stream(
+            model.params["unet"], latents, conditions, jnp.float32(guidance), switch
+        )
+        for done, latents in enumerate(trajectory, 1):
+            jax.block_until_ready(latents)
+            step_seconds.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            progress(label, min(done, steps), steps)
+        progress(label, steps, steps)
+        clock.lap("denoise")
+        clips.append(model.decode(latents[0]))
+        clock.lap("decode")
+    report = {
+        "seed": seed,
+        "preset": model.preset.name,
+        "scheduler": scheduler,
+        "steps": steps,
+        "gated_steps": switch,
+        "alpha": alpha,
+        "guidance": guidance,
+        "seconds": clock.laps,
+        # The median: the first steps also hold the compilation, where nothing was compiled before.
+        "seconds_per_step": round(float(np.median(step_seconds)), 4),
+    }
+    return Film(made, clips, report)
+
+
+def identity_embeddings(
+    model: LoadedModel,
+    plan: VideoPlan,
+    seed: int,
+    pictures: Mapping[str, UInt8[np.ndarray, "height width 3"]],
+) -> dict[str, Float[Array, " projection"]]:
+    """One image embedding per identity of the plan: a user's picture, or a draw of the prior.
+
+    Each draw has a key made of the seed and the identity's own name, so that what else is in the plan
+    does not change it.
+    """
+    found: dict[str, Float[Array, " projection"]] = {}
+    to_draw: dict[str, str] = {}
+    for (_, name), identity in identities(plan).items():
+        if name in pictures:
+            found[identity] = model.embed_pictures([pictures[name]])[0]
+        else:
+            to_draw[identity] = base_name(name)
+    root = jax.random.key(seed)
+    keys = [jax.random.fold_in(root, zlib.crc32(identity.encode())) for identity in to_draw]
+    if to_draw:
+        drawn = model.imagine(list(to_draw.values()), keys)
+        found.update(zip(to_draw, drawn, strict=True))
+    return found
+
+
+def scene_conditions(
+    model: LoadedModel,
+    plan: VideoPlan,
+    number: int,
+    embeddings: Mapping[str, Float[Array, " projection"]],
+    frames: int,
+    image_grounding: bool = True,
+) -> Conditions:
+    """Text states and grounding tokens of scene `number` (from 1), each behind its unconditional twin."""
+    scene = plan.scene(number)
+    who = identities(plan)
+    names = [*scene.entities, scene.background]
+    whole = [(0.0, 0.0, 1.0, 1.0)] * frames
+    boxes = [*frame_boxes(scene, frames).values(), whole]
+    blank = blank_grounding(model.preset, 1, frames)
+    size = blank.boxes.shape[2]
+    if len(names) > size:
+        raise UserError(
+            f"scene {number} has {len(names) - 1} entities; this model takes at most {size - 1}"
+        )
+    # The background keeps the last token, as in training; entities fill the first ones.
+    places = [*range(len(names) - 1), size - 1]
+    box_array = np.zeros((1, frames, size, 4), np.float32)
+    present = np.zeros((1, frames, size), bool)
+    for place, track in zip(places, boxes, strict=True):
+        for frame, box in enumerate(track):
+            if box is not None:
+                box_array[0, frame, place], present[0, frame, place] = box, True
+    text = np.zeros(blank.text.shape, np.float32)
+    image = np.zeros(blank.image.shape, np.float32)
+    text[0, places] = model.embed_text([base_name(name) for name in names])
+    image[0, places] = jnp.stack([embeddings[who[number, name]] for name in names])
+    has = np.zeros((1, size), bool)
+    has[0, places] = True
+    conditional = Grounding(
+        boxes=jnp.asarray(box_array),
+        present=jnp.asarray(present),
+        text=jnp.asarray(text),
+        image=jnp.asarray(image),
+        has_text=jnp.asarray(has),
+        has_image=jnp.asarray(has & image_grounding),
+    )
+    both = jax.tree_util.tree_map(
+        lambda a, b: jnp.concatenate([a, b]), conditional.nothing(), conditional
+    )
+    return Conditions(text=model.encode_text(["", scene.description]), grounding=model.ground(both))
+
+
+def start_latents(
+    model: LoadedModel, key: jax.Array, frames: int
+) -> Float[Array, "1 frame height width channel"]:
+    """The noise a scene starts from; its frames share what the preset says."""
+    u = model.preset.unet
+    shape = (1, frames, u.sample_size, u.sample_size, u.in_channels)
+    return shared_noise(key, shape, model.preset.shared_noise)
+
+
+def _check_options(steps, guidance, alpha, scheduler, frames) -> None:
+    if not 1 <= steps <= 1000:
+        raise UserError(f"steps is {steps}: it must be from 1 to 1000; {STEPS} is the default")
+    if not (0 <= guidance <= 100):
+        raise UserError(
+            f"guidance is {guidance}: it must be from 0 to 100; {GUIDANCE:g} is the default"
+        )
+    if alpha is not None and not 0 <= alpha <= 1:
+        raise UserError(f"alpha is {alpha}: it is a share of the steps and must be from 0 to 1")
+    if scheduler not in SCHEDULERS:
+        raise UserError(f"scheduler {scheduler!r} is unknown: use one of {', '.join(SCHEDULERS)}")
+    if frames is not None and not 1 <= frames <= 64:
+        raise UserError(f"frames is {frames}: it must be from 1 to 64 per scene")
+
+
+class _Stopwatch:
+    """Seconds by stage; a stage that comes back adds up."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps[stage] = round(self.laps.get(stage, 0.0) + now - self._last, 3)
+        self._last = now

@@ -1,0 +1,105 @@
+"""Stage 3: the text-to-video backbone, on captions alone.
+
+Two parts of one stage, as in latent video diffusion: first the spatial layers on still pictures with the
+temporal layers bypassed ("spatial"), then the temporal layers on clips, spatial ones frozen ("temporal"). So
+image mode stays exactly the picture model, which the gated layers are trained on afterwards. No boxes, no
+entity embeddings: whatever the backbone knows of place, it knows from words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vdjax.model.hf import CLIP
+from vdjax.model.params import GATED, TEMPORAL, merge_params, split_params
+from vdjax.model.unet3d import UNet3D
+from vdjax.sample.noise import shared_noise
+from vdjax.train.cache import Samples
+from vdjax.train.diffusion import add_noise, alphas_cumprod, target_and_weight
+from vdjax.train.stage import Schedule, listed
+from vdjax.weights.presets import Preset
+
+CAPTION_DROP = (
+    0.1  # of captions replaced by the empty one, for classifier-free guidance (Ho & Salimans)
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneStage:
+    """`part` is "spatial" (pictures) or "temporal" (clips); `start` holds the UNet's parameters so far."""
+
+    preset: Preset
+    schedule: Schedule
+    part: str
+    samples: Samples
+    clip_params: Any
+    start: Any
+    empty_ids: np.ndarray
+
+    @property
+    def name(self) -> str:
+        return "backbone" if self.part == "spatial" else "motion"
+
+    def describe(self) -> dict[str, Any]:
+        return {"config": self._config(), "seed": self.schedule.seed}
+
+    def _config(self) -> dict[str, Any]:
+        p = self.preset
+        parts = {"unet": p.unet, "noise": p.noise}
+        plain = {"name": p.name, "num_frames": p.num_frames, "shared_noise": p.shared_noise}
+        return {**plain, **{name: listed(part) for name, part in parts.items()}}
+
+    def init(self):
+        _, ungated = split_params(self.start, GATED)
+        temporal, spatial = split_params(ungated, TEMPORAL)
+        text = {"clip": self.clip_params}
+        if self.part == "spatial":
+            return spatial, text
+        return temporal, {"spatial": spatial, **text}
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng([self.schedule.seed, 21, step])
+        rows = rng.integers(len(self.samples), size=self.schedule.batch_size)
+        ids = self.samples.ids[rows].astype(np.int32)
+        ids[rng.random(len(rows)) < CAPTION_DROP] = self.empty_ids
+        return {"latents": self.samples.latents[rows], "ids": ids}
+
+    def loss(self, params, frozen, batch, key):
+        params = merge_params(params, frozen["spatial"]) if self.part == "temporal" else params
+        states, _ = CLIP(self.preset.clip).text(frozen["clip"], batch["ids"])
+
+        def predict(noisy, timesteps):
+            return UNet3D(self.preset.unet).apply(
+                {"params": params}, noisy, timesteps, states, video=self.part == "temporal"
+            )
+
+        return diffusion_loss(self.preset, predict, batch["latents"], key)
+
+    def export(self, params, frozen):
+        other = frozen.get("spatial")
+        tree = merge_params(params, jax.device_get(other)) if other else params
+        return tree, self._config()
+
+
+def diffusion_loss(preset: Preset, predict, latents, key):
+    """Min-SNR weighted squared error of the prediction at timesteps spread evenly over the batch."""
+    latents = latents.astype(jnp.float32)
+    batch = latents.shape[0]
+    time_key, noise_key = jax.random.split(key)
+    count = preset.noise.num_train_timesteps
+    # One timestep from each of `batch` equal slices: every step sees all noise levels.
+    slices = (jnp.arange(batch) + jax.random.uniform(time_key, (batch,))) / batch
+    timesteps = jnp.minimum((slices * count).astype(jnp.int32), count - 1)
+    noise = shared_noise(noise_key, latents.shape, preset.shared_noise)
+    bars = jnp.asarray(alphas_cumprod(preset.noise))
+    noisy, velocity = add_noise(latents, noise, timesteps, bars)
+    target, weight = target_and_weight(
+        latents, noise, velocity, timesteps, bars, preset.noise.prediction_type
+    )
+    squared = ((predict(noisy, timesteps) - target) ** 2).mean(axis=tuple(range(1, latents.ndim)))
+    return (weight * squared).mean(), {"mse": squared.mean()}

@@ -1,0 +1,150 @@
+"""The one training loop: every stage of the package runs through it.
+
+A stage and a run folder enter; the folder gains checkpoints (`checkpoints/`), a log of losses (`log.jsonl`)
+and the exported weights (`weights.safetensors`). Started again on the same folder, it goes on from the
+newest checkpoint and sees the same batches and noise as a run that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Queue
+
+import jax
+
+from vdjax.train.checkpoints import Checkpoints
+from vdjax.train.stage import Stage
+from vdjax.train.state import create_state, make_train_step
+from vdjax.weights.store import save_tree
+
+
+def run_stage(
+    stage: Stage,
+    folder: Path,
+    *,
+    checkpoint_seconds: float = 180.0,
+    log_every: int = 20,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train a stage to its last step, resuming where the folder's newest checkpoint is.
+
+    Args:
+        stage: what to train.
+        folder: run folder of this stage, made if missing.
+        checkpoint_seconds: seconds between checkpoints; a killed run loses at most this much.
+        log_every: steps between progress lines.
+        report: takes each progress line.
+
+    Returns:
+        The exported weights file, holding the moving average of the parameters.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    total = stage.schedule.steps
+    params, frozen = stage.init()
+    state = create_state(params, stage.schedule)
+    checkpoints = Checkpoints(folder / "checkpoints", stage.describe())
+    if (resumed := checkpoints.restore(state)) is not None:
+        state = resumed
+        report(f"{stage.name}: resuming after step {int(state.step)} of {total}")
+    count = sum(x.size for x in jax.tree_util.tree_leaves(params))
+    held = sum(x.size for x in jax.tree_util.tree_leaves(frozen))
+    report(
+        f"{stage.name}: {count:,} trained parameters, {held:,} frozen "
+        f"({100 * count / max(count + held, 1):.1f} % trained), on {jax.devices()[0].device_kind}"
+    )
+    step_fn = make_train_step(stage.loss, stage.schedule)
+    frozen = jax.device_put(frozen)
+    done = int(state.step)
+    clock = _Clock(done, total, stage.schedule.batch_size)
+    saved_at = time.monotonic()
+    with open(folder / "log.jsonl", "a", encoding="utf-8") as log:
+        for batch in _prefetched(stage.batch, done, total, clock):
+            state, metrics = step_fn(state, frozen, batch)
+            done += 1
+            if done % log_every == 0 or done == total:
+                values = {name: float(value) for name, value in metrics.items()}
+                entry = {"step": done, **values, **clock.rates(done)}
+                log.write(json.dumps(entry) + "\n")
+                log.flush()
+                report(f"{stage.name} {clock.line(done)}  " + _metrics_line(values))
+            if time.monotonic() - saved_at > checkpoint_seconds:
+                checkpoints.save(state)
+                saved_at = time.monotonic()
+                _export(stage, state, frozen, folder)
+    checkpoints.save(state)
+    checkpoints.close()
+    return _export(stage, state, frozen, folder)
+
+
+def _export(stage: Stage, state, frozen, folder: Path) -> Path:
+    path = folder / "weights.safetensors"
+    tree, config = stage.export(jax.device_get(state.ema), frozen)
+    save_tree(path, tree, config)
+    return path
+
+
+def _metrics_line(values: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()))
+
+
+class _Clock:
+    """Throughput, share of time spent waiting for data, and time left."""
+
+    def __init__(self, start: int, total: int, batch_size: int):
+        self.start, self.total, self.batch_size = start, total, batch_size
+        self.began = time.monotonic()
+        self.waited = 0.0
+
+    def rates(self, step: int) -> dict[str, float]:
+        seconds = max(time.monotonic() - self.began, 1e-9)
+        return {
+            "samples_per_second": (step - self.start) * self.batch_size / seconds,
+            "wait_share": self.waited / seconds,
+        }
+
+    def line(self, step: int) -> str:
+        rates = self.rates(step)
+        per_step = self.batch_size / max(rates["samples_per_second"], 1e-9)
+        left = int((self.total - step) * per_step)
+        eta = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+        return (
+            f"{step}/{self.total}  ETA {eta}  {rates['samples_per_second']:.1f} samples/s  "
+            f"{per_step:.3g} s/step  waiting {100 * rates['wait_share']:.0f} %"
+        )
+
+
+def _prefetched(
+    make_batch: Callable[[int], dict], start: int, stop: int, clock: _Clock
+) -> Iterator[dict]:
+    """Batches of steps start..stop-1 in order, made a few ahead in a thread."""
+    queue: Queue = Queue(maxsize=4)
+    quitting = threading.Event()
+
+    def work() -> None:
+        try:
+            for step in range(start, stop):
+                if quitting.is_set():
+                    return
+                queue.put(make_batch(step))
+        except BaseException as error:  # handed to the training thread, which raises it
+            queue.put(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        for _ in range(start, stop):
+            began = time.monotonic()
+            item = queue.get()
+            clock.waited += time.monotonic() - began
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        quitting.set()
+        while not queue.empty():
+            queue.get_nowait()

@@ -1,0 +1,205 @@
+"""The stages of the storybook system in their order, and how each finds what it stands on.
+
+A stage reads the weights of the ones before it from the runs folder, or, where a run is missing, from the
+weights that ship. The schedules are those of the shipped weights' model card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from vdjax.data.storybook import BACKGROUNDS, NAMES, StorybookWorld
+from vdjax.errors import UserError
+from vdjax.ground.tokenizer import Tokenizer
+from vdjax.ground.tokens import GroundingNet
+from vdjax.model.hf import CLIP, Autoencoder, AutoencoderConfig, CLIPConfig
+from vdjax.model.params import init_unet, merge_params
+from vdjax.systems.loaded import blank_grounding
+from vdjax.train.autoencoder import AutoencoderStage
+from vdjax.train.backbone import BackboneStage
+from vdjax.train.cache import Samples, cached_samples, fingerprint
+from vdjax.train.clip import CLIPStage
+from vdjax.train.guided import GuidedStage
+from vdjax.train.loop import run_stage
+from vdjax.train.prior import PriorStage
+from vdjax.train.stage import Schedule, Stage
+from vdjax.weights.presets import Preset, get_preset
+from vdjax.weights.store import load_tree, shipped_folder
+
+STAGES = ("autoencoder", "clip", "backbone", "motion", "prior", "guided")
+"""In the order of training; "motion" is the temporal part of the backbone."""
+
+SCHEDULES = {
+    "autoencoder": Schedule(
+        steps=20_000, batch_size=32, learning_rate=1e-3, warmup_steps=200, ema_decay=0.999
+    ),
+    "clip": Schedule(steps=4_000, batch_size=256, learning_rate=1e-3, weight_decay=0.05),
+    "backbone": Schedule(steps=40_000, batch_size=128, learning_rate=6e-4, warmup_steps=500),
+    "motion": Schedule(steps=8_000, batch_size=8, learning_rate=4e-4, warmup_steps=200),
+    "prior": Schedule(steps=4_000, batch_size=256, learning_rate=1e-3),
+    "guided": Schedule(steps=40_000, batch_size=128, learning_rate=8e-4, warmup_steps=500),
+}
+SAMPLES = {"image": 200_000, "clip": 10_000}
+"""How many samples the later stages are trained on, encoded once."""
+
+
+def run(
+    stage: str,
+    *,
+    runs: str | Path = "runs",
+    preset: str = "storybook",
+    samples: dict[str, int] | None = None,
+    report: Callable[[str], None] = print,
+    checkpoint_seconds: float = 180.0,
+    **schedule: Any,
+) -> Path:
+    """Train one stage, or "all" of them in order; started again, it goes on where it stopped.
+
+    Args:
+        stage: one of `STAGES`, or "all".
+        runs: folder that keeps every stage's checkpoints, logs and weights.
+        preset: which sizes to train.
+        samples: how many pictures ("image") and clips ("clip") the later stages read.
+        report: takes each line of progress.
+        checkpoint_seconds: seconds between checkpoints.
+        schedule: fields of `Schedule` to change, such as steps or batch_size.
+
+    Returns:
+        The weights file of the (last) stage.
+
+    Raises:
+        UserError: there is no such stage, or one it stands on has not been trained.
+    """
+    if stage not in (*STAGES, "all"):
+        raise UserError(f"stage {stage!r} is unknown: use one of {', '.join(STAGES)}, or all")
+    path = Path(runs)
+    for name in STAGES if stage == "all" else (stage,):
+        chosen = replace(SCHEDULES[name], **{k: v for k, v in schedule.items() if v is not None})
+        workshop = Workshop(Path(runs), get_preset(preset), {**SAMPLES, **(samples or {})}, report)
+        made = workshop.stage(name, chosen)
+        path = run_stage(
+            made, Path(runs) / name, checkpoint_seconds=checkpoint_seconds, report=report
+        )
+    return path
+
+
+class Workshop:
+    """Builds stages from the weights at hand."""
+
+    def __init__(
+        self, runs: Path, preset: Preset, samples: dict[str, int], report: Callable[[str], None]
+    ):
+        self.runs, self.preset, self.counts, self.report = runs, preset, samples, report
+
+    def stage(self, name: str, schedule: Schedule) -> Stage:
+        """The stage of that name, ready to run."""
+        if name == "autoencoder":
+            return AutoencoderStage(config=self.preset.autoencoder, schedule=schedule)
+        if name == "clip":
+            return CLIPStage(
+                config=self.preset.clip,
+                schedule=schedule,
+                tokenizer_path=self.runs / "clip" / "tokenizer.json",
+            )
+        clip, clip_params, tokenizer = self._clip()
+        empty = tokenizer([""])[0]
+        if name in ("backbone", "motion"):
+            start = init_unet(self.preset.unet, jax.random.key(schedule.seed))
+            if name == "motion":
+                start = merge_params(start, self._weights("backbone")[0])
+            return BackboneStage(
+                preset=self.preset,
+                schedule=schedule,
+                part="spatial" if name == "backbone" else "temporal",
+                samples=self._samples("image" if name == "backbone" else "clip"),
+                clip_params=clip_params,
+                start=start,
+                empty_ids=empty,
+            )
+        words = [*NAMES, *BACKGROUNDS, ""]
+        embeddings = np.asarray(clip.embed_text(clip_params, tokenizer(words)))
+        if name == "prior":
+            states = np.asarray(clip.text(clip_params, tokenizer(words))[0])
+            return PriorStage(
+                preset=self.preset,
+                schedule=schedule,
+                samples=self._samples("image"),
+                text_embeddings=embeddings,
+                text_states=states,
+            )
+        net = GroundingNet(self.preset.grounding)
+        return GuidedStage(
+            preset=self.preset,
+            schedule=schedule,
+            samples=self._samples("image"),
+            clip_params=clip_params,
+            start=merge_params(
+                init_unet(self.preset.unet, jax.random.key(schedule.seed)),
+                self._weights("backbone")[0],
+            ),
+            grounding_start=net.init(
+                jax.random.key(schedule.seed), blank_grounding(self.preset, 1, 1)
+            )["params"],
+            name_embeddings=embeddings[: len(NAMES)],
+            background_embeddings=embeddings[len(NAMES) : -1],
+            empty_ids=empty,
+        )
+
+    def _path(self, part: str, file: str = "weights.safetensors") -> Path:
+        here = self.runs / part / file
+        if here.exists():
+            return here
+        shipped = file if file != "weights.safetensors" else f"{part}.safetensors"
+        try:
+            path = shipped_folder(self.preset.name) / shipped
+        except UserError:
+            path = None
+        if path is None or not path.exists():
+            raise UserError(
+                f"{here} is missing: this stage stands on {part!r}; "
+                f"train it first with `vdjax train {part} --runs {self.runs}`"
+            )
+        return path
+
+    def _weights(self, part: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        tree, config = load_tree(self._path(part))
+        tree = jax.tree_util.tree_map(lambda x: np.asarray(x, np.float32), tree)
+        return tree, config or {}
+
+    def _clip(self) -> tuple[CLIP, Any, Tokenizer]:
+        params, config = self._weights("clip")
+        clip = CLIP(CLIPConfig(**config))
+        return (
+            clip,
+            params,
+            Tokenizer(self._path("clip", "tokenizer.json"), clip.config.text_positions),
+        )
+
+    def _samples(self, kind: str) -> Samples:
+        params, config = self._weights("autoencoder")
+        config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+        autoencoder = Autoencoder(AutoencoderConfig(**config))
+        clip, clip_params, tokenizer = self._clip()
+        return cached_samples(
+            self.runs / "cache",
+            StorybookWorld(
+                split="train",
+                size=autoencoder.config.sample_size,
+                num_frames=self.preset.num_frames,
+            ),
+            kind,
+            self.counts[kind],
+            autoencoder,
+            params,
+            clip,
+            clip_params,
+            tokenizer,
+            fingerprint(self._path("autoencoder"), self._path("clip")),
+            report=self.report,
+        )

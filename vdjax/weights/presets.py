@@ -1,0 +1,142 @@
+"""The sizes of the one code path: a preset names every configuration of a system.
+
+`storybook` ships trained; `toy` is random and tiny, for tests and for the from-scratch parts of notebooks.
+A preset travels inside the weights as JSON; unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from vdjax.errors import UserError
+from vdjax.ground.prior import PriorConfig
+from vdjax.ground.tokens import GroundingConfig
+from vdjax.model.hf import AutoencoderConfig, CLIPConfig, NoiseConfig
+from vdjax.model.unet3d import UNet3DConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Every configuration of one system.
+
+    `shared_noise` is the share of the noise's variance that the frames of a clip have in common (PYoCo's
+    mixed noise, Ge et al. 2023): 0 for full-size weights, which were trained without.
+    """
+
+    name: str
+    num_frames: int = 16
+    shared_noise: float = 0.0
+    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    clip: CLIPConfig = field(default_factory=CLIPConfig)
+    unet: UNet3DConfig = field(default_factory=UNet3DConfig)
+    grounding: GroundingConfig = field(default_factory=GroundingConfig)
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+
+    @classmethod
+    def storybook(cls) -> Preset:
+        """16 frames of 128 × 128 pixels, latents 16 × 16 × 4; runs on a laptop's CPU.
+
+        Velocity prediction and half-shared noise are chosen for a model that learns from few samples.
+        """
+        return cls(
+            name="storybook",
+            shared_noise=0.5,
+            unet=UNet3DConfig(block_out_channels=(64, 128, 192), attention=(False, True, True)),
+            noise=NoiseConfig(prediction_type="v_prediction"),
+        )
+
+    @classmethod
+    def toy(cls) -> Preset:
+        """The same parts, as small as they get: random weights, for tests."""
+        width = 32
+        return cls(
+            name="toy",
+            num_frames=4,
+            autoencoder=AutoencoderConfig(
+                block_out_channels=(8, 8, 8, 8), norm_num_groups=4, sample_size=64
+            ),
+            clip=CLIPConfig(
+                vocab_size=128,
+                text_positions=16,
+                text_width=width,
+                text_layers=1,
+                text_heads=2,
+                image_size=16,
+                vision_width=width,
+                vision_layers=1,
+                vision_heads=2,
+                projection_dim=width,
+            ),
+            unet=UNet3DConfig(
+                sample_size=8,
+                block_out_channels=(32, 64),
+                attention=(True, True),
+                text_width=width,
+                grounding_width=width,
+                head_dim=16,
+                norm_num_groups=8,
+            ),
+            grounding=GroundingConfig(
+                text_width=width,
+                image_width=width,
+                projection_width=width,
+                hidden_width=width,
+                width=width,
+            ),
+            prior=PriorConfig(
+                embedding_width=width,
+                text_width=width,
+                width=width,
+                layers=1,
+                heads=2,
+                text_length=16,
+                num_inference_steps=3,
+            ),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as they are stored in a weights file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Preset:
+        """The preset that `to_json` wrote.
+
+        Raises:
+            UserError: a field is unknown to this version of the package.
+        """
+        return _build(cls, data, "preset")
+
+
+PRESETS = {"storybook": Preset.storybook, "toy": Preset.toy}
+
+
+def get_preset(name: str) -> Preset:
+    """A preset by its name.
+
+    Raises:
+        UserError: there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise UserError(f"preset {name!r} is unknown: use one of {', '.join(sorted(PRESETS))}")
+    return PRESETS[name]()
+
+
+def _build(kind: type, data: Mapping[str, Any], where: str):
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    if unknown := sorted(set(data) - set(fields)):
+        raise UserError(
+            f"{where}: unknown field {unknown[0]!r}; known are {', '.join(fields)}; "
+            "these weights may need a newer vdjax"
+        )
+    values = {}
+    for name, value in data.items():
+        default = fields[name].default_factory
+        if default is not dataclasses.MISSING:
+            value = _build(type(default()), value, f"{where}.{name}")
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
