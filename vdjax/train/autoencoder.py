@@ -1,7 +1,7 @@
 """Stage 1: the autoencoder of the storybook world.
 
-Frames enter as pixels, latents at an eighth of the size leave; trained on L1, LPIPS and a faint KL, the
-recipe of latent diffusion (Rombach et al. 2022, section 3.1) without its discriminator.
+Frames enter as pixels, latents at an eighth of the size leave; trained on L1, LPIPS and a faint KL,
+the recipe of latent diffusion (Rombach et al. 2022, section 3.1) without its discriminator.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from vdjax.data.storybook import StorybookWorld
 from vdjax.model.hf import Autoencoder, AutoencoderConfig
 from vdjax.train.stage import Schedule, listed
 
-# Weights of the loss terms: the KL only keeps the latents' scale in hand (Rombach et al., appendix G).
+# Weights of the loss terms: the KL only keeps the latents' scale in hand (Rombach et al., appendix
+# G).
 LPIPS_WEIGHT = 0.5
 KL_WEIGHT = 1e-4
 
@@ -32,6 +33,7 @@ class AutoencoderStage:
     schedule: Schedule
     crop: int = 64
     name: str = "autoencoder"
+    renders: bool = True
 
     @cached_property
     def model(self) -> Autoencoder:
@@ -52,8 +54,8 @@ class AutoencoderStage:
         return dict(self.model.init(jax.random.key(self.schedule.seed))), {"lpips": load_lpips()}
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        # The network is local but for one attention layer, so crops teach it as much per pixel and take
-        # more steps per minute.
+        # The network is local but for one attention layer, so crops teach it as much per pixel and
+        # take more steps per minute.
         rng = np.random.default_rng([self.schedule.seed, step])
         first = step * self.schedule.batch_size
         images = []
@@ -94,7 +96,7 @@ def lpips_distance(params, a, b):
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """The package ships its weights as a pickle: let arrays through and nothing that could run code."""
+    """LPIPS' weights come as a pickle: let arrays through and nothing that could run code."""
 
     def find_class(self, module: str, name: str):
         allowed = {"_reconstruct", "ndarray", "dtype", "_frombuffer", "scalar"}

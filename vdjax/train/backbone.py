@@ -1,9 +1,10 @@
 """Stage 3: the text-to-video backbone, on captions alone.
 
-Two parts of one stage, as in latent video diffusion: first the spatial layers on still pictures with the
-temporal layers bypassed ("spatial"), then the temporal layers on clips, spatial ones frozen ("temporal"). So
-image mode stays exactly the picture model, which the gated layers are trained on afterwards. No boxes, no
-entity embeddings: whatever the backbone knows of place, it knows from words.
+Two parts of one stage, as in latent video diffusion: first the spatial layers on still pictures
+with the temporal layers bypassed ("spatial"), then the temporal layers on clips, spatial ones
+frozen ("temporal"). So image mode stays exactly the picture model, which the gated layers are
+trained on afterwards. No boxes, no entity embeddings: whatever the backbone knows of place, it
+knows from words.
 """
 
 from __future__ import annotations
@@ -24,14 +25,13 @@ from vdjax.train.diffusion import add_noise, alphas_cumprod, target_and_weight
 from vdjax.train.stage import Schedule, listed
 from vdjax.weights.presets import Preset
 
-CAPTION_DROP = (
-    0.1  # of captions replaced by the empty one, for classifier-free guidance (Ho & Salimans)
-)
+# Captions replaced by the empty one, for classifier-free guidance (Ho & Salimans 2022).
+CAPTION_DROP = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneStage:
-    """`part` is "spatial" (pictures) or "temporal" (clips); `start` holds the UNet's parameters so far."""
+    """`part` is "spatial" (pictures) or "temporal" (clips); `start` holds the parameters so far."""
 
     preset: Preset
     schedule: Schedule
@@ -87,7 +87,7 @@ class BackboneStage:
 
 
 def diffusion_loss(preset: Preset, predict, latents, key):
-    """Min-SNR weighted squared error of the prediction at timesteps spread evenly over the batch."""
+    """Min-SNR weighted squared error at timesteps spread evenly over the batch."""
     latents = latents.astype(jnp.float32)
     batch = latents.shape[0]
     time_key, noise_key = jax.random.split(key)

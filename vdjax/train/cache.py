@@ -1,7 +1,8 @@
 """Training samples as the later stages read them: latents, token ids and embeddings, computed once.
 
-The world's frames go through the trained autoencoder and CLIP; arrays leave, kept in one `.npz` beside a
-record of what they were made from. A cache made from other weights is made again, never mixed in.
+The world's frames go through the trained autoencoder and CLIP; arrays leave, kept in one `.npz`
+beside a record of what they were made from. A cache made from other weights is made again, never
+mixed in.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import jax
@@ -22,6 +24,7 @@ from vdjax.data.storybook import BACKGROUNDS, NAMES, StorybookWorld
 from vdjax.files import replace_file
 from vdjax.ground.tokenizer import Tokenizer
 from vdjax.model.hf import CLIP, Autoencoder
+from vdjax.train.workers import in_order
 
 MAX_ENTITIES = 7  # per scene, as vdjax.plan allows; the background is the eighth token
 CROP_MARGIN = 0.06  # of the box side, added around an entity's box before CLIP sees it
@@ -30,7 +33,8 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Samples:
-    """Arrays over samples. Latents are at unit variance; embeddings have unit length; ids as `Tokenizer` gives.
+    """Arrays over samples: latents at unit variance, embeddings of unit length, a `Tokenizer`'s
+    ids.
 
     `names` index the world's names (−1: no entity), `backgrounds` its backgrounds.
     """
@@ -72,7 +76,8 @@ def cached_samples(
 ) -> Samples:
     """Samples 0..count-1 of a world: `kind` "image" (one frame) or "clip" (all frames).
 
-    `source` names what the arrays depend on (see `fingerprint`); another source makes the cache anew.
+    `source` names what the arrays depend on (see `fingerprint`); another source makes the cache
+    anew.
     """
     record = {
         "kind": kind,
@@ -106,9 +111,11 @@ def _encode(
     columns: dict[str, list[np.ndarray]] = {name: [] for name in Samples.__annotations__}
     began = time.monotonic()
     chunk = 32 if kind == "image" else 2
+    rendered = in_order(
+        world.image if kind == "image" else world.clip, range(count), heavy=True, ahead=2 * chunk
+    )
     for first in range(0, count, chunk):
-        make = world.image if kind == "image" else world.clip
-        clips = [make(i) for i in range(first, min(first + chunk, count))]
+        clips = list(islice(rendered, min(chunk, count - first)))
         frames = np.concatenate([c.frames for c in clips])
         latents = np.asarray(encode(autoencoder_params, _padded(frames, 32)))[: len(frames)]
         crops, owners = [], []
@@ -146,15 +153,17 @@ def _encode(
         if (done // chunk) % 50 == 0 or done == count:
             rate = done / (time.monotonic() - began)
             report(
-                f"encoding {world.split} {kind}s: {done}/{count}  {rate:.1f}/s  ETA {(count - done) / rate:.0f} s"
+                f"encoding {world.split} {kind}s: {done}/{count}  {rate:.1f}/s  "
+                f"ETA {(count - done) / rate:.0f} s"
             )
     return Samples(**{name: np.concatenate(parts) for name, parts in columns.items()})
 
 
 def close_up(frame: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    """The part of a frame inside a box (and a little around it) as a square picture of `size` pixels.
+    """The part of a frame inside and a little around a box, as a square picture of `size` pixels.
 
-    The picture keeps the entity's aspect: it is cut as a square around the box where the frame allows.
+    The picture keeps the entity's aspect: it is cut as a square around the box where the frame
+    allows.
     """
     height, width = frame.shape[:2]
     x0, y0, x1, y1 = (float(v) for v in box)

@@ -1,7 +1,8 @@
-"""Training state on disk, by orbax: each checkpoint appears whole or not at all, the newest whole one wins.
+"""Training state on disk, by orbax: a checkpoint appears whole or not at all; the newest one
+counts.
 
-Enters and leaves: a `TrainState` and the JSON-able configuration it was made with. A checkpoint written under
-another configuration is refused rather than mixed in.
+Enters and leaves: a `TrainState` and the JSON-able configuration it was made with. A checkpoint
+written under another configuration is refused rather than mixed in.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Checkpoints:
             )
             raise UserError(
                 f"checkpoint {self._manager.directory}/{step} was made with another configuration "
-                f"(differing: {', '.join(changed)}): use the options it was started with, or another --runs folder"
+                f"(differing: {', '.join(changed)}): use the options it was started with, "
+                "or another --runs folder"
             )
         args = self._ocp.args.Composite(state=self._ocp.args.StandardRestore(abstract))
         return self._manager.restore(step, args=args)["state"]

@@ -1,10 +1,11 @@
 """Stage 2: a small CLIP whose two towers learn the storybook world.
 
-Close-ups, backgrounds and whole scenes enter with their captions; one embedding space leaves. The loss is
-CLIP's (Radford et al. 2021) with several positives per row: "a cat" is right for every cat in the batch,
-"a glossy cat" only for that look. A second, picture-to-picture term of the same form pulls together close-ups
-of one drawing and apart those of other looks: the embedding must carry identity, for that is what the
-grounding tokens use it for. This term is ours; the paper takes CLIP as trained elsewhere.
+Close-ups, backgrounds and whole scenes enter with their captions; one embedding space leaves. The
+loss is CLIP's (Radford et al. 2021) with several positives per row: "a cat" is right for every cat
+in the batch, "a glossy cat" only for that look. A second, picture-to-picture term of the same form
+pulls together close-ups of one drawing and apart those of other looks: the embedding must carry
+identity, for that is what the grounding tokens use it for. This term is ours; the paper takes CLIP
+as trained elsewhere.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from vdjax.ground.tokenizer import Tokenizer, learn_tokenizer
 from vdjax.model.hf import CLIP, CLIPConfig
 from vdjax.train.stage import Schedule, listed
 
-# Each batch: this share are close-ups; of the rest, half are bare backgrounds and half whole scenes.
-CLOSE_UP_SHARE = 0.7
+# This share of a batch are close-ups; of the rest, half are bare backgrounds and half whole scenes.
+CLOSE_UP_SHARE = 0.85
 PLAIN_NAME_SHARE = 0.3  # close-ups captioned by their bare name, as a plan names them
 TEMPERATURE = 0.07  # CLIP's initial temperature; learnt from there
 ANY = -1
@@ -48,6 +49,7 @@ class CLIPStage:
     schedule: Schedule
     tokenizer_path: Path
     name: str = "clip"
+    renders: bool = True
 
     @cached_property
     def model(self) -> CLIP:
@@ -143,7 +145,7 @@ class CLIPStage:
 
 
 def _soft_cross_entropy(logits, positives):
-    """Cross-entropy to the uniform distribution over each row's positives; rows without any don't count."""
+    """Cross-entropy to equal shares of each row's positives; rows without any don't count."""
     log_p = jax.nn.log_softmax(logits, axis=-1)
     count = positives.sum(-1)
     row = -(jnp.where(positives, log_p, 0.0).sum(-1)) / jnp.maximum(count, 1)

@@ -18,11 +18,11 @@ def alphas_cumprod(noise: NoiseConfig) -> Float[np.ndarray, " timestep"]:
 
 
 def add_noise(
-    latents: Float[Array, "batch *rest"],
-    noise: Float[Array, "batch *rest"],
+    latents: Float[Array, " batch *rest"],
+    noise: Float[Array, " batch *rest"],
     timesteps: Int[Array, " batch"],
     bars: Float[Array, " timestep"],
-) -> tuple[Float[Array, "batch *rest"], Float[Array, "batch *rest"]]:
+) -> tuple[Float[Array, " batch *rest"], Float[Array, " batch *rest"]]:
     """Noisy latents and the velocity target v = √ᾱ·ε − √(1−ᾱ)·x (Salimans & Ho 2022)."""
     bar = bars[timesteps].reshape(-1, *(1,) * (latents.ndim - 1))
     signal, sigma = jnp.sqrt(bar), jnp.sqrt(1.0 - bar)
@@ -30,14 +30,14 @@ def add_noise(
 
 
 def target_and_weight(
-    latents: Float[Array, "batch *rest"],
-    noise: Float[Array, "batch *rest"],
-    velocity: Float[Array, "batch *rest"],
+    latents: Float[Array, " batch *rest"],
+    noise: Float[Array, " batch *rest"],
+    velocity: Float[Array, " batch *rest"],
     timesteps: Int[Array, " batch"],
     bars: Float[Array, " timestep"],
     prediction_type: str,
-) -> tuple[Float[Array, "batch *rest"], Float[Array, " batch"]]:
-    """What the network should give, and each sample's min-SNR-γ weight for that kind of prediction."""
+) -> tuple[Float[Array, " batch *rest"], Float[Array, " batch"]]:
+    """What the network should give, and each sample's min-SNR-γ weight for that prediction."""
     snr = bars[timesteps] / (1.0 - bars[timesteps])
     clipped = jnp.minimum(snr, SNR_CLIP)
     if prediction_type == "epsilon":

@@ -1,9 +1,9 @@
 """Stage 5: the gated layers and the grounding MLP, on still pictures with boxes; all else frozen.
 
-This is VideoDirectorGPT's training (section 3.2 and appendix D.3): no video, temporal layers bypassed, only
-the gated self-attention and the grounding MLP learn. Drop rates follow GLIGEN: captions are kept half the
-time, the grounding of a picture is dropped whole one time in ten, and each entity loses, half the time,
-either its text or its image.
+This is VideoDirectorGPT's training (section 3.2 and appendix D.3): no video, temporal layers
+bypassed, only the gated self-attention and the grounding MLP learn. Drop rates follow GLIGEN:
+captions are kept half the time, the grounding of a picture is dropped whole one time in ten, and
+each entity loses, half the time, either its text or its image.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MODALITY_DROPPED = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class GuidedStage:
-    """`name_embeddings` and `background_embeddings` are the CLIP text embeddings of the world's words."""
+    """`name_embeddings` and `background_embeddings` are CLIP's, of the world's words."""
 
     preset: Preset
     schedule: Schedule
@@ -70,7 +70,7 @@ class GuidedStage:
         ids[rng.random(len(rows)) >= CAPTION_KEPT] = self.empty_ids
         names = s.names[rows]
         there = names != NOBODY
-        # Entities take random places in the row of tokens, the background among them.
+        # The background is one more entity, the last; attention knows no order of tokens.
         text = np.concatenate(
             [self.name_embeddings[names], self.background_embeddings[s.backgrounds[rows]][:, None]],
             axis=1,

@@ -1,24 +1,26 @@
 """The one training loop: every stage of the package runs through it.
 
-A stage and a run folder enter; the folder gains checkpoints (`checkpoints/`), a log of losses (`log.jsonl`)
-and the exported weights (`weights.safetensors`). Started again on the same folder, it goes on from the
-newest checkpoint and sees the same batches and noise as a run that was never interrupted.
+A stage and a run folder enter; the folder gains checkpoints (`checkpoints/`), a log of losses
+(`log.jsonl`) and the exported weights (`weights.safetensors`). Started again on the same folder, it
+goes on from the newest checkpoint and sees the same batches and noise as a run that was never
+interrupted.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from queue import Queue
+from typing import Any
 
 import jax
 
 from vdjax.train.checkpoints import Checkpoints
 from vdjax.train.stage import Stage
 from vdjax.train.state import create_state, make_train_step
+from vdjax.train.workers import in_order
 from vdjax.weights.store import save_tree
 
 
@@ -26,6 +28,7 @@ def run_stage(
     stage: Stage,
     folder: Path,
     *,
+    start: Any = None,
     checkpoint_seconds: float = 180.0,
     log_every: int = 20,
     report: Callable[[str], None] = print,
@@ -35,6 +38,7 @@ def run_stage(
     Args:
         stage: what to train.
         folder: run folder of this stage, made if missing.
+        start: parameters to begin with instead of the stage's own, where there is no checkpoint yet.
         checkpoint_seconds: seconds between checkpoints; a killed run loses at most this much.
         log_every: steps between progress lines.
         report: takes each progress line.
@@ -46,6 +50,8 @@ def run_stage(
     folder.mkdir(parents=True, exist_ok=True)
     total = stage.schedule.steps
     params, frozen = stage.init()
+    if start is not None:
+        params = jax.tree_util.tree_map(lambda old, new: new.astype(old.dtype), params, start)
     state = create_state(params, stage.schedule)
     checkpoints = Checkpoints(folder / "checkpoints", stage.describe())
     if (resumed := checkpoints.restore(state)) is not None:
@@ -63,7 +69,7 @@ def run_stage(
     clock = _Clock(done, total, stage.schedule.batch_size)
     saved_at = time.monotonic()
     with open(folder / "log.jsonl", "a", encoding="utf-8") as log:
-        for batch in _prefetched(stage.batch, done, total, clock):
+        for batch in _prefetched(stage, done, total, clock):
             state, metrics = step_fn(state, frozen, batch)
             done += 1
             if done % log_every == 0 or done == total:
@@ -118,33 +124,13 @@ class _Clock:
         )
 
 
-def _prefetched(
-    make_batch: Callable[[int], dict], start: int, stop: int, clock: _Clock
-) -> Iterator[dict]:
-    """Batches of steps start..stop-1 in order, made a few ahead in a thread."""
-    queue: Queue = Queue(maxsize=4)
-    quitting = threading.Event()
-
-    def work() -> None:
-        try:
-            for step in range(start, stop):
-                if quitting.is_set():
-                    return
-                queue.put(make_batch(step))
-        except BaseException as error:  # handed to the training thread, which raises it
-            queue.put(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        for _ in range(start, stop):
-            began = time.monotonic()
-            item = queue.get()
-            clock.waited += time.monotonic() - began
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        quitting.set()
-        while not queue.empty():
-            queue.get_nowait()
+def _prefetched(stage: Stage, start: int, stop: int, clock: _Clock) -> Iterator[dict]:
+    """Batches of steps start..stop-1 in order, made ahead."""
+    heavy = bool(getattr(stage, "renders", False))
+    # A copy without what the stage has cached: it travels to other processes.
+    batches = in_order((replace(stage) if heavy else stage).batch, range(start, stop), heavy=heavy)
+    for _ in range(start, stop):
+        began = time.monotonic()
+        batch = next(batches)
+        clock.waited += time.monotonic() - began
+        yield batch

@@ -1,8 +1,8 @@
 """Stage 4: the prior, from an entity's name to an embedding of how it could look.
 
-The pairs are close-ups of the training set: the name (or its caption, or nothing) and the picture's CLIP
-embedding, at unit variance per channel. The loss is the squared error of the clean embedding (Karlo's
-parametrisation), over the squared-cosine schedule.
+The pairs are close-ups of the training set: the name (or its caption, or nothing) and the picture's
+CLIP embedding, at unit variance per channel. The loss is the squared error of the clean embedding
+(Karlo's parametrisation), over the squared-cosine schedule.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ from vdjax.train.cache import NOBODY, Samples
 from vdjax.train.stage import Schedule, listed
 from vdjax.weights.presets import Preset
 
-TEXT_DROP = (
-    0.1  # of texts replaced by the empty one, for guidance (Karlo trains with the same share)
-)
+# Texts replaced by the empty one, for guidance; Karlo trains with the same share.
+TEXT_DROP = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriorStage:
-    """`texts` are the CLIP embeddings and states of every name, every background, and the empty text, in
-    this order."""
+    """The texts are every name, every background and the empty one, in this order."""
 
     preset: Preset
     schedule: Schedule

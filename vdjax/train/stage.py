@@ -1,7 +1,7 @@
 """What a training stage is: five short answers that the one loop in `loop.py` asks for.
 
-The paper's order is autoencoder, CLIP, text-to-video backbone on captions alone, prior, and last the gated
-layers on still images with boxes. Each of them is a `Stage`; none has a loop of its own.
+The paper's order is autoencoder, CLIP, text-to-video backbone on captions alone, prior, and last
+the gated layers on still images with boxes. Each of them is a `Stage`; none has a loop of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ PyTree = Any
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How long and how fast a stage learns. Learning rates are peaks; `seed` fixes data order and noise."""
+    """How long and how fast a stage learns.
+
+    `learning_rate` is the peak; `seed` fixes the order of the data and the noise.
+    """
 
     steps: int
     batch_size: int
@@ -33,14 +36,18 @@ class Schedule:
 class Stage(Protocol):
     """One trainable part of the system.
 
-    `init` gives (trained parameters, frozen parameters); `loss` is pure and is compiled; `batch` must give
-    the same arrays for the same step, so that a resumed run sees what an unbroken one would have seen;
-    `export` gives the tree that ships, from the trained parameters' moving average, and its configuration;
-    `describe` says what a checkpoint depends on, so that one of another make is refused.
+    `init` gives (trained parameters, frozen parameters); `loss` is pure and is compiled; `batch`
+    must give the same arrays for the same step, so that a resumed run sees what an unbroken one
+    would have seen; `export` gives the tree that ships, from the trained parameters' moving
+    average, and its configuration; `describe` says what a checkpoint depends on, so that one of
+    another make is refused.
     """
 
-    name: str
-    schedule: Schedule
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def schedule(self) -> Schedule: ...
 
     def init(self) -> tuple[PyTree, PyTree]: ...
 
@@ -56,7 +63,7 @@ class Stage(Protocol):
 
 
 def listed(config: Any) -> dict[str, Any]:
-    """A configuration as plain values that survive a round trip through JSON (tuples become lists)."""
+    """A configuration as plain values that survive a trip through JSON (tuples become lists)."""
     values = asdict(config) if not isinstance(config, dict) else config
     return {
         name: listed(v) if isinstance(v, dict) else list(v) if isinstance(v, tuple) else v

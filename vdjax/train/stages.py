@@ -1,7 +1,7 @@
 """The stages of the storybook system in their order, and how each finds what it stands on.
 
-A stage reads the weights of the ones before it from the runs folder, or, where a run is missing, from the
-weights that ship. The schedules are those of the shipped weights' model card.
+A stage reads the weights of the ones before it from the runs folder, or, where a run is missing,
+from the weights that ship. The schedules are those of the shipped weights' model card.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from vdjax.data.storybook import BACKGROUNDS, NAMES, StorybookWorld
@@ -19,7 +20,7 @@ from vdjax.errors import UserError
 from vdjax.ground.tokenizer import Tokenizer
 from vdjax.ground.tokens import GroundingNet
 from vdjax.model.hf import CLIP, Autoencoder, AutoencoderConfig, CLIPConfig
-from vdjax.model.params import init_unet, merge_params
+from vdjax.model.params import TEMPORAL, init_unet, merge_params, split_params
 from vdjax.systems.loaded import blank_grounding
 from vdjax.train.autoencoder import AutoencoderStage
 from vdjax.train.backbone import BackboneStage
@@ -45,6 +46,8 @@ SCHEDULES = {
     "prior": Schedule(steps=4_000, batch_size=256, learning_rate=1e-3),
     "guided": Schedule(steps=40_000, batch_size=128, learning_rate=8e-4, warmup_steps=500),
 }
+SUFFIX = ".safetensors"
+SHIPPED_IN = {"backbone": "unet.safetensors", "motion": "unet.safetensors"}
 SAMPLES = {"image": 200_000, "clip": 10_000}
 """How many samples the later stages are trained on, encoded once."""
 
@@ -55,6 +58,7 @@ def run(
     runs: str | Path = "runs",
     preset: str = "storybook",
     samples: dict[str, int] | None = None,
+    warm_start: bool = False,
     report: Callable[[str], None] = print,
     checkpoint_seconds: float = 180.0,
     **schedule: Any,
@@ -66,6 +70,7 @@ def run(
         runs: folder that keeps every stage's checkpoints, logs and weights.
         preset: which sizes to train.
         samples: how many pictures ("image") and clips ("clip") the later stages read.
+        warm_start: begin with the weights that ship (their optimiser starts afresh) instead of at random.
         report: takes each line of progress.
         checkpoint_seconds: seconds between checkpoints.
         schedule: fields of `Schedule` to change, such as steps or batch_size.
@@ -84,7 +89,11 @@ def run(
         workshop = Workshop(Path(runs), get_preset(preset), {**SAMPLES, **(samples or {})}, report)
         made = workshop.stage(name, chosen)
         path = run_stage(
-            made, Path(runs) / name, checkpoint_seconds=checkpoint_seconds, report=report
+            made,
+            Path(runs) / name,
+            start=workshop.shipped(name) if warm_start else None,
+            checkpoint_seconds=checkpoint_seconds,
+            report=report,
         )
     return path
 
@@ -123,9 +132,9 @@ class Workshop:
                 empty_ids=empty,
             )
         words = [*NAMES, *BACKGROUNDS, ""]
-        embeddings = np.asarray(clip.embed_text(clip_params, tokenizer(words)))
+        embeddings = np.asarray(clip.embed_text(clip_params, jnp.asarray(tokenizer(words))))
         if name == "prior":
-            states = np.asarray(clip.text(clip_params, tokenizer(words))[0])
+            states = np.asarray(clip.text(clip_params, jnp.asarray(tokenizer(words)))[0])
             return PriorStage(
                 preset=self.preset,
                 schedule=schedule,
@@ -151,11 +160,20 @@ class Workshop:
             empty_ids=empty,
         )
 
+    def shipped(self, name: str) -> Any:
+        """The trained parameters of a stage, as they ship."""
+        tree, _ = load_tree(shipped_folder(self.preset.name) / SHIPPED_IN.get(name, name + SUFFIX))
+        tree = jax.tree_util.tree_map(lambda x: np.asarray(x, np.float32), tree)
+        if name in ("backbone", "motion"):
+            temporal, spatial = split_params(tree, TEMPORAL)
+            return spatial if name == "backbone" else temporal
+        return tree["network"] if name == "prior" else tree
+
     def _path(self, part: str, file: str = "weights.safetensors") -> Path:
         here = self.runs / part / file
         if here.exists():
             return here
-        shipped = file if file != "weights.safetensors" else f"{part}.safetensors"
+        shipped = SHIPPED_IN.get(part, part + SUFFIX) if file.startswith("weights") else file
         try:
             path = shipped_folder(self.preset.name) / shipped
         except UserError:

@@ -1,7 +1,7 @@
 """What training carries from step to step, and how one step changes it.
 
-The trained parameters, their moving average and the optimiser's moments live in `TrainState`; everything
-frozen is passed beside it and never copied.
+The trained parameters, their moving average and the optimiser's moments live in `TrainState`;
+everything frozen is passed beside it and never copied.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LossFn = Callable[[PyTree, PyTree, PyTree, jax.Array], tuple[jax.Array, dict[str
 
 @flax.struct.dataclass
 class TrainState:
-    """`step` counts finished steps; `key` is the root key, folded with the step where noise is drawn."""
+    """`step` counts finished steps; `key` is the root key, to fold the step into."""
 
     step: jax.Array
     params: PyTree
@@ -32,7 +32,7 @@ class TrainState:
 
 
 def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
-    """AdamW behind a global-norm clip; linear warm-up, then cosine to `final_fraction` of the peak."""
+    """AdamW behind a global-norm clip; linear warm-up, then cosine to a fraction of the peak."""
     rate = optax.warmup_cosine_decay_schedule(
         init_value=0.0,
         peak_value=schedule.learning_rate,
@@ -68,7 +68,7 @@ def make_train_step(loss_fn: LossFn, schedule: Schedule):
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         step = state.step + 1
-        # Warm-up of the average: early on it follows closely, so that it forgets the initial weights.
+        # Warm-up of the average: early on it follows closely, to forget the initial weights.
         t = step.astype(jnp.float32)
         decay = jnp.minimum(schedule.ema_decay, (1.0 + t) / (10.0 + t))
         ema = jax.tree_util.tree_map(lambda e, p: e + (1.0 - decay) * (p - e), state.ema, params)

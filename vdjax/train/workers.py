@@ -1,0 +1,47 @@
+"""Work done ahead of the one who waits for it, results in order.
+
+On a machine with cores to spare, batches and pictures are made by other processes; on a laptop by one
+thread, which leaves the cores to the training step.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+SPARE = 4
+"""Cores that are kept for the training process itself before other processes are worth their start."""
+MOST = 16
+
+
+def in_order(
+    task: Callable[[int], T], indices: Iterable[int], *, heavy: bool = False, ahead: int = 4
+) -> Iterator[T]:
+    """task(i) for each index, in order, computed up to `ahead` results (per worker) early.
+
+    Args:
+        task: a pure function; for `heavy` ones it must be picklable, with its module importable.
+        heavy: worth other processes, where there are cores for them.
+    """
+    processes = min((os.cpu_count() or 1) - SPARE, MOST) if heavy else 0
+    pool: ProcessPoolExecutor | ThreadPoolExecutor
+    if processes > 1:
+        pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+        ahead *= processes
+    else:
+        pool = ThreadPoolExecutor(1)
+    remaining = iter(indices)
+    waiting: deque[Future[T]] = deque(pool.submit(task, i) for i in islice(remaining, ahead))
+    try:
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(task, i) for i in islice(remaining, 1))
+            yield result
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
