@@ -1,4 +1,5 @@
-"""Planning: from a sentence to a `VideoPlan`, the description of a film that everything after reads.
+"""Planning: from a sentence to a `VideoPlan`, the description of a film that everything after
+reads.
 
     from vdjax.plan import plan
     film_plan = plan("A cat drives a car to the beach, then meets a dog")
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from vdjax.plan.boxes import Box
 from vdjax.plan.consistency import exact_groups, identities
 from vdjax.plan.directors import Director, get_director
-from vdjax.plan.layout import DEFAULT_FRAMES, frame_boxes
+from vdjax.plan.layout import DEFAULT_FRAMES, frame_boxes, painting_order
 from vdjax.plan.problems import PlanError
 from vdjax.plan.schema import (
     DEFAULT_ALPHA,
@@ -45,6 +46,7 @@ __all__ = [
     "frame_boxes",
     "get_director",
     "identities",
+    "painting_order",
     "plan",
 ]
 
@@ -55,13 +57,13 @@ def plan(
     """The plan of a film.
 
     Args:
-        prompt: one text, cut into scenes where the story moves on, or a list of sentences, each of which
-            makes one scene.
+        prompt: one text, cut into scenes where the story moves on, or a list of sentences, each
+            of which makes one scene.
         director: the name of a director, or one of your own.
         seed: chooses among the layouts that fit; the same prompt and seed give the same plan.
 
     Raises:
-        PlanError: for a prompt that is empty, too long, makes too many scenes, or names nothing that can
-            be drawn, and for an unknown director.
+        PlanError: for a prompt that is empty, too long, makes too many scenes, or names nothing
+            that can be drawn, and for an unknown director.
     """
     return get_director(director).plan(prompt, seed)

@@ -1,4 +1,5 @@
-"""Boxes: four fractions of the frame, (x0, y0, x1, y1), y downwards, and the little geometry they need.
+"""Boxes: four fractions of the frame, (x0, y0, x1, y1), y downwards, and the little geometry they
+need.
 
 The paper's planner writes them the same way (VideoDirectorGPT, section 3.1). Plain tuples of
 floats: planning has no use for arrays.
@@ -17,7 +18,7 @@ MIN_SIDE = 0.005
 
 
 def check_box(value: Any, name: str) -> Box:
-    """`value` as a box. Raises a validation fault that says what is wrong with the box of `name`."""
+    """`value` as a box. Raises a fault that says what is wrong with the box of `name`."""
 
     def wrong(reason: str) -> Exception:
         return fault("box", f"box {show(value)} of {name!r}: {reason}")

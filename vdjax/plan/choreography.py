@@ -1,8 +1,8 @@
 """From what a scene says to a stage: verbs become motions, prepositions become ties and wishes.
 
-Enters: a `Reading` (see `english.roles`). Leaves: a `Stage` for `placing`, and notes on what could not
-be shown. One motion for each thing: the paper asks for "a single motion per step" (VideoDirectorGPT,
-figure 7); what comes second is named in a note.
+Enters: a `Reading` (see `english.roles`). Leaves: a `Stage` for `placing`, and notes on what
+could not be shown. One motion for each thing: the paper asks for "a single motion per step"
+(VideoDirectorGPT, figure 7); what comes second is named in a note.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ _LIFTED = ("umbrella", "balloon")
 _WHERE: dict[str, Spot] = {"on": (0.0, -1.0), "below": (0.0, 1.0), "in": (0.0, 1.0)}
 
 
-def choreograph(
-    reading: Reading, background: str, lexicon: Lexicon, rng: random.Random
-) -> Stage:
+def choreograph(reading: Reading, background: str, lexicon: Lexicon, rng: random.Random) -> Stage:
     """The stage for one scene. Adds notes to `reading`."""
     return _Choreography(reading, background, lexicon, rng).stage
 
@@ -70,9 +68,8 @@ class _Choreography:
         for kind, a, b in sizes:
             self.stage.compare(kind, a, b)
         if self.passed_over:
-            reading.add_note(
-                f"one motion for each thing; not shown: {'; '.join(dict.fromkeys(self.passed_over))}"
-            )
+            listed = "; ".join(dict.fromkeys(self.passed_over))
+            reading.add_note(f"one motion for each thing; not shown: {listed}")
 
     def _here(self, names: Sequence[str]) -> list[str]:
         return [name for name in dict.fromkeys(names) if name in self.parts]
@@ -113,6 +110,9 @@ class _Choreography:
         if handler is not None:
             handler(event, subjects, objects)
             return
+        if event.verb.lemma == "play" and any(name != "ball" for name in objects):
+            self._hold(event, subjects, objects)
+            return
         if action == "fly" and objects:
             action = "go"
         if action == "fly":
@@ -135,7 +135,13 @@ class _Choreography:
         """The direction that was said, (0, 0) if none was."""
         headings = event.headings
         dx = 1.0 if "right" in headings else -1.0 if "left" in headings else 0.0
-        dy = -1.0 if "up" in headings or "up from" in headings else 1.0 if "down" in headings else 0.0
+        dy = (
+            -1.0
+            if "up" in headings or "up from" in headings
+            else 1.0
+            if "down" in headings
+            else 0.0
+        )
         if not dx and event.origin is not None and event.origin[0] is not None:
             dx = 1.0 if event.origin[0] < 0.5 else -1.0
         if not dy and event.origin is not None and event.origin[1] not in (None, 0.5):
@@ -180,6 +186,15 @@ class _Choreography:
             return Move(kind="arc", dx=side, speed=speed)
         if action in ("grow", "shrink"):
             return Move(kind=action)
+        if "up" in event.headings and objects and action == "go":  # "crawls up a sunflower"
+            return Move(kind="toward", target=objects[0], spots=(_WHERE["on"],))
+        if event.verb.lemma in ("pass", "cross", "circle") and objects:
+            self._in_the_middle(objects[0])
+            return Move(kind="pass", dx=side, target=objects[0])
+        if event.verb.lemma == "climb" and objects:
+            return Move(kind="toward", target=objects[0], spots=(_WHERE["on"],))
+        if event.verb.lemma == "hover":
+            return Move(kind="sway")
         if action == "rise" or (action in ("go", "fly") and dy < 0 and not dx):
             return Move(kind="across", spots=((None, 0.9), (None, 0.1)))
         if action == "fall" or (action in ("go", "fly") and dy > 0 and not dx):
@@ -197,6 +212,7 @@ class _Choreography:
             if not target:
                 continue
             if preposition == "around" or (preposition == "on" and action == "circle"):
+                self._in_the_middle(target)
                 return Move(kind="circle", dx=side, target=target)
             if preposition in ("over", "above") and action in ("bounce", "arc"):
                 self._in_the_middle(target)
@@ -228,7 +244,14 @@ class _Choreography:
 
     def _riders(self, event: Event, subjects: list[str], objects: list[str]) -> list[str] | None:
         """The vehicle that carries the subjects, if the sentence has one."""
-        if not subjects or event.verb.action not in ("mount", "go", "fly", "leave", "enter", "approach"):
+        if not subjects or event.verb.action not in (
+            "mount",
+            "go",
+            "fly",
+            "leave",
+            "enter",
+            "approach",
+        ):
             return None
         carriers = []
         if event.verb.action in ("mount", "fly"):
@@ -251,7 +274,7 @@ class _Choreography:
         return part.word.category == "vehicle" or part.word.name in _MOUNTS
 
     def _companions(self, event: Event, subjects: list[str]) -> list[str]:
-        """"with a dog": the dog does the same; "with an umbrella": it is held."""
+        """ "with a dog": the dog does the same; "with an umbrella": it is held."""
         rest = []
         for preposition, names in event.ways:
             if preposition != "with":
@@ -287,7 +310,9 @@ class _Choreography:
                 self.parts[name].present = FIRST_HALF
 
     def _enter(self, event: Event, subjects: list[str], objects: list[str]) -> None:
-        target = next(iter([*objects, *(n for _, names in event.ways for n in self._here(names))]), "")
+        target = next(
+            iter([*objects, *(n for _, names in event.ways for n in self._here(names))]), ""
+        )
         if target and target not in subjects:
             self._move(subjects, Move(kind="toward", target=target), event)
             return
@@ -326,9 +351,15 @@ class _Choreography:
             dx = move.dx or (1.0 if (move.spots and (move.spots[0][0] or 0) < 0.5) else -1.0)
             self.parts[leader].move = Move(kind="slide", dx=dx, speed=move.speed)
         ahead = leader
-        for name in [*objects[1:], *subjects]:
-            if self.stage.tie("follow", name, ahead):
-                ahead = name
+        column = [leader]  # two side by side, the next two behind them
+        for group in (objects[1:], subjects):
+            if group is subjects:
+                column = []
+            for name in group:
+                if len(column) == 1 and self.stage.tie("abreast", name, column[0]):
+                    column = []
+                elif self.stage.tie("follow", name, ahead):
+                    ahead, column = name, [name]
 
     def _meet(self, event: Event, subjects: list[str], objects: list[str]) -> None:
         for preposition, names in event.ways:
@@ -363,7 +394,10 @@ class _Choreography:
                 self.stage.wishes.append(Wish("beside", holder, name))
             else:
                 self._give(holder, name)
-        if any(preposition in ("to", "into", "from") for preposition, _ in event.ways) or event.across:
+        if (
+            any(preposition in ("to", "into", "from") for preposition, _ in event.ways)
+            or event.across
+        ):
             self._move(subjects, self._motion(event, "go", []), event)
             return
         for preposition, names in event.ways:
@@ -428,7 +462,9 @@ class _Choreography:
                 self._give(firsts[index % len(firsts)], name)
             return
         for first in firsts:
-            for second in seconds[:1] if kind not in ("left", "right", "above", "below") else seconds:
+            for second in (
+                seconds[:1] if kind not in ("left", "right", "above", "below") else seconds
+            ):
                 if first == second or first in leave:
                     continue
                 self._relate_two(kind, first, second)
@@ -436,17 +472,21 @@ class _Choreography:
     def _relate_two(self, kind: str, first: str, second: str) -> None:
         a, b = self.parts[first], self.parts[second]
         stands = a.move.kind == "still" and first not in self.stage.bonds
-        if kind in ("in", "on", "by", "into") and self._carries(b) and stands:
-            if kind != "by" and self.stage.tie("ride", first, second):
-                return
-        if kind == "in" and b.word.name in ("umbrella", "balloon") and stands:
+        if kind == "in" and b.word.name in _LIFTED:
             kind = "below"
-        if kind == "below" and b.word.name in _ROOFS and stands:
-            if b.word.name in _LIFTED and self.stage.tie("lift", second, first):
-                return
-            if self.stage.tie("under", first, second):
-                return
-        if kind in ("on", "in", "behind", "front") and stands and self.stage.tie(kind, first, second):
+        perched = kind in ("in", "on") and b.word.name in ("tree", "palm tree") and stands
+        if perched and self.stage.tie("ride", first, second):
+            return
+        if kind == "below" and b.word.name in _LIFTED and self.stage.tie("lift", second, first):
+            return
+        if not stands and kind in ("below", "in", "on", "behind", "front"):
+            return  # it goes its own way; where that ends has been seen to
+        carried = kind in ("in", "on", "into") and self._carries(b)
+        if carried and self.stage.tie("ride", first, second):
+            return
+        if kind == "below" and b.word.name in _ROOFS and self.stage.tie("under", first, second):
+            return
+        if kind in ("on", "in", "behind", "front") and self.stage.tie(kind, first, second):
             return
         if kind in ("on", "over"):
             kind = "above"

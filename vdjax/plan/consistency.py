@@ -1,8 +1,9 @@
 """Which entities and backgrounds are the same across scenes.
 
-Enters: scenes, or a story as it is told. Leaves: groups, by exact match of the name as in the paper (VideoDirectorGPT, section
-3.1), and the identity each name has in each scene. The image embedding of an identity is made once and
-used in all its scenes: that is what keeps one cat the same cat.
+Enters: scenes, or a story as it is told. Leaves: groups, by exact match of the name as in the
+paper (VideoDirectorGPT, section 3.1), and the identity each name has in each scene. The image
+embedding of an identity is made once and used in all its scenes: that is what keeps one cat the
+same cat.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def exact_groups(scenes: Sequence[Scene]) -> dict[str, tuple[int, ...]]:
-    """For every entity and background, the numbers (from 1) of the scenes it is in, in order of mention."""
+    """The numbers (from 1) of the scenes in which each entity and background is."""
     groups: dict[str, list[int]] = {}
     for number, scene in enumerate(scenes, 1):
         for name in (*scene.entities, scene.background):
@@ -30,8 +31,8 @@ def exact_groups(scenes: Sequence[Scene]) -> dict[str, tuple[int, ...]]:
 def identities(plan: VideoPlan) -> dict[tuple[int, str], str]:
     """The identity of every name in every scene: {(scene number, name): identity}.
 
-    Two places share an identity exactly when they must look the same. Within its group a name is its own
-    identity; a scene left out of the group has an identity of its own, "cat in scene 3".
+    Two places share an identity exactly when they must look the same. Within its group a name is
+    its own identity; a scene left out of the group has an identity of its own, "cat in scene 3".
     """
     found = {}
     for number, scene in enumerate(plan.scenes, 1):
@@ -55,9 +56,9 @@ class Seen:
 class Cast:
     """Who has been in the story so far: gives names to things, and persons to pronouns.
 
-    Exact names are the paper's whole rule. A story in plain English also says "it", "they", "the other
-    cat"; this resolves them by simple rules: what was spoken of last, in the leading part, and of a
-    kind that the verb fits.
+    Exact names are the paper's whole rule. A story in plain English also says "it", "they", "the
+    other cat"; this resolves them by simple rules: what was spoken of last, in the leading part,
+    and of a kind that the verb fits.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class Cast:
         self.seen[name] = Seen(name, word, self.scene, self._order, leading)
 
     def present(self, scene: int | None = None) -> list[Seen]:
-        """Everybody last seen in a scene (this one by default), in the order of the last mention."""
+        """Everybody last seen in a scene (this one by default), by their last mention."""
         number = self.scene if scene is None else scene
         return sorted((s for s in self.seen.values() if s.scene == number), key=lambda s: s.order)
 
@@ -127,13 +128,15 @@ class Cast:
     def who(self, pronoun: str, action: str, subjects: Sequence[str], as_object: bool) -> list[str]:
         """The names a pronoun stands for; none if nobody fits.
 
-        `action` is the motion of the verb, `subjects` those of the clause so far, and `as_object` says
-        that the pronoun comes after the verb.
+        `action` is the motion of the verb, `subjects` those of the clause so far, and `as_object`
+        says that the pronoun comes after the verb.
         """
         if pronoun == "they":
             return self._several(subjects if as_object else ())
         outside = subjects if as_object or pronoun == "other" else ()
-        pool = [s for s in self.seen.values() if s.scene >= self.scene - 1 and s.name not in outside]
+        pool = [
+            s for s in self.seen.values() if s.scene >= self.scene - 1 and s.name not in outside
+        ]
         if not pool:
             pool = [s for s in self.seen.values() if s.name not in outside]
         if pronoun == "other" and subjects:

@@ -1,8 +1,8 @@
 """Plans as text: JSON that people can read and edit, and errors that say where it is broken.
 
-One keyframe stands on one line, so that an edited box makes a one-line difference. Reading is strict:
-a key given twice, which JSON libraries swallow, is an error here, because one of the two boxes would
-silently vanish.
+One keyframe stands on one line, so that an edited box makes a one-line difference. Reading is
+strict: a key given twice, which JSON libraries swallow, is an error here, because one of the two
+boxes would silently vanish.
 """
 
 from __future__ import annotations
@@ -42,8 +42,16 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_repeats(data: Any, where: tuple[int | str, ...], prefix: str) -> None:
     if isinstance(data, _Twice):
         spot = place(where)
-        raise PlanError(f"{prefix}{spot + ': ' if spot else ''}{data.key!r} is given twice; keep one of them")
-    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+        raise PlanError(
+            f"{prefix}{spot + ': ' if spot else ''}{data.key!r} is given twice; keep one of them"
+        )
+    items = (
+        data.items()
+        if isinstance(data, dict)
+        else enumerate(data)
+        if isinstance(data, list)
+        else ()
+    )
     for key, item in items:
         _refuse_repeats(item, (*where, key), prefix)
 
@@ -52,15 +60,19 @@ def read_text(text: str | bytes, source: str = "") -> Any:
     """Plain data from a JSON text. Raises `PlanError` naming line and column."""
     prefix = f"{source}: " if source else ""
     if len(text) > MAX_BYTES:
-        raise PlanError(f"{prefix}the plan is {len(text)} long; at most {MAX_BYTES} characters are read")
+        raise PlanError(
+            f"{prefix}the plan is {len(text)} long; at most {MAX_BYTES} characters are read"
+        )
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise PlanError(f"{prefix}byte {error.start} is not UTF-8; save the plan as UTF-8 text") from None
+            raise PlanError(
+                f"{prefix}byte {error.start} is not UTF-8; save the plan as UTF-8 text"
+            ) from None
     text = text.removeprefix("\ufeff")
     if not text.strip():
-        raise PlanError(f"{prefix}the plan is empty; write one with `vdjax plan \"…\" -o plan.json`")
+        raise PlanError(f'{prefix}the plan is empty; write one with `vdjax plan "…" -o plan.json`')
     try:
         data = json.loads(text, object_pairs_hook=_pairs)
         _refuse_repeats(data, (), prefix)
@@ -74,7 +86,9 @@ def read_text(text: str | bytes, source: str = "") -> Any:
     except PlanError:
         raise
     except ValueError:  # the one other thing json refuses
-        raise PlanError(f"{prefix}it holds a whole number with thousands of digits; shorten it") from None
+        raise PlanError(
+            f"{prefix}it holds a whole number with thousands of digits; shorten it"
+        ) from None
     return data
 
 
@@ -84,9 +98,13 @@ def read_file(path: str | Path) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise PlanError(f"there is no plan at {path}; write one with `vdjax plan \"…\" -o {path}`") from None
+        raise PlanError(
+            f'there is no plan at {path}; write one with `vdjax plan "…" -o {path}`'
+        ) from None
     except IsADirectoryError:
-        raise PlanError(f"{path} is a folder; give the plan file inside it, such as plan.json") from None
+        raise PlanError(
+            f"{path} is a folder; give the plan file inside it, such as plan.json"
+        ) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise PlanError(f"cannot read the plan {show(str(path))}: {reason}") from None
@@ -99,7 +117,11 @@ def write_text(plan: VideoPlan) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
     def block(items: list[str], indent: str) -> str:
-        return "[\n" + ",\n".join(indent + " " + item for item in items) + f"\n{indent}]" if items else "[]"
+        return (
+            "[\n" + ",\n".join(indent + " " + item for item in items) + f"\n{indent}]"
+            if items
+            else "[]"
+        )
 
     scenes = []
     for scene in plan.scenes:
@@ -136,7 +158,9 @@ def write_file(path: str | Path, text: str) -> Path:
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # temporary files are private; a plan is an ordinary file
+        Path(temporary).chmod(
+            0o666 & ~umask
+        )  # temporary files are private; a plan is an ordinary file
         Path(temporary).replace(target)
     except (OSError, ValueError) as error:
         if temporary:

@@ -31,9 +31,10 @@ Spot = tuple[float | None, float | None]
 class Move:
     """What a thing does.
 
-    `kind` is one of "still slide across bounce arc circle grow shrink sway enter leave toward". `dx`
-    and `dy` give a direction (1 is right, 1 is down), `speed` stretches the way, `target` names the
-    thing that it goes to, over or around, `spots` are places in the frame to pass, in order.
+    `kind` is one of "still slide across bounce arc circle grow shrink sway enter leave toward".
+    `dx` and `dy` give a direction (1 is right, 1 is down), `speed` stretches the way, `target`
+    names the thing that it goes to, over or around, `spots` are places in the frame to pass, in
+    order.
     """
 
     kind: str = "still"
@@ -49,7 +50,7 @@ STILL = Move()
 
 @dataclass(frozen=True)
 class Path:
-    """Offsets from the anchor and scales, one per keyframe; None as an anchor's axis means "free"."""
+    """Offsets from the anchor and scales, one per keyframe."""
 
     dx: tuple[float, ...]
     dy: tuple[float, ...]
@@ -71,8 +72,16 @@ def path(move: Move, width: float, height: float) -> Path:
     """The path of a thing of this size. "toward" depends on its target: see `toward`."""
     if move.kind == "slide":
         along = min(SLIDE * move.speed, 0.7)
-        dx = along * move.dx if not move.dx else math.copysign(min(along, max(room(width), 0.2)), move.dx)
-        dy = along * move.dy if not move.dy else math.copysign(min(along, max(room(height), 0.2)), move.dy)
+        dx = (
+            along * move.dx
+            if not move.dx
+            else math.copysign(min(along, max(room(width), 0.2)), move.dx)
+        )
+        dy = (
+            along * move.dy
+            if not move.dy
+            else math.copysign(min(along, max(room(height), 0.2)), move.dy)
+        )
         if move.dx and move.dy:
             dx, dy = 0.8 * dx, 0.8 * dy
         return Path(_ramp(-dx / 2, dx / 2), _ramp(-dy / 2, dy / 2), _ONE)
@@ -126,7 +135,13 @@ def _through(stops: list[float | None], side: float) -> tuple[tuple[float, ...],
     low, high = side / 2 + EDGE, 1 - side / 2 - EDGE
     # "from left to right" means from edge to edge, as far as the thing is wide.
     ends = [
-        0.5 if low > high else low if stop < 0.4 else high if stop > 0.6 else min(max(stop, low), high)
+        0.5
+        if low > high
+        else low
+        if stop < 0.4
+        else high
+        if stop > 0.6
+        else min(max(stop, low), high)
         for stop in filled
     ]
     if len(ends) == 1:
@@ -151,5 +166,9 @@ def _ramp(start_value: float, end_value: float, last: int = 8, start: int = 0) -
 def toward(start: tuple[float, float], end: tuple[float, float], last: int = 7) -> Path:
     """From one place in the frame to another, arriving at keyframe `last` (from 0)."""
     return Path(
-        _ramp(start[0], end[0], last), _ramp(start[1], end[1], last), _ONE, fixed_x=True, fixed_y=True
+        _ramp(start[0], end[0], last),
+        _ramp(start[1], end[1], last),
+        _ONE,
+        fixed_x=True,
+        fixed_y=True,
     )

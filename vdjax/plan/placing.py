@@ -1,15 +1,16 @@
 """From a stage to boxes: the search for a place for everything.
 
-Enters: a `Stage`. Leaves: nine keyframes. Things that are tied together form a unit that moves as one;
-each unit tries a grid of places, and takes the one with the least overlap with the others, the best
-agreement with what was said ("left of", "above"), and the least distance from where it belongs. The
-paper leaves all this to a language model (VideoDirectorGPT, section 3.1); here it is a small search.
+Enters: a `Stage`. Leaves: nine keyframes. Things that are tied together form a unit that moves as
+one; each unit tries a grid of places, and takes the one with the least overlap with the others,
+the best agreement with what was said ("left of", "above"), and the least distance from where it
+belongs. The paper leaves all this to a language model (VideoDirectorGPT, section 3.1); here it is
+a small search.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vdjax.plan.boxes import Box, centre, intersection
 from vdjax.plan.motion import EDGE, HOP, TIMES, Path, path, toward
@@ -22,6 +23,9 @@ GROUND = 0.92
 _SAMPLED = (0, 2, 4, 6, 8)
 _INSIDE = 0.4
 """A thing of which less lies inside the frame is not visible; the training clips use 0.3."""
+_LEAST_WAY = 0.4
+_LEAST_SHARE = 0.8
+_ROOM = 0.26
 _DECIMALS = 3
 
 
@@ -32,7 +36,7 @@ def place(stage: Stage, rng: random.Random) -> list[dict[str, Box]]:
 
 @dataclass
 class _Unit:
-    """A thing and all that is tied to it: offsets of the members' centres from the root's centre."""
+    """A thing and all that is tied to it, with the offset of each centre from the root's."""
 
     root: Part
     members: dict[str, tuple[float, float]]
@@ -45,9 +49,8 @@ class _Placing:
         self.placed: Boxes = {}
         self.ground = GROUND + rng.uniform(-0.02, 0.02)
         self._fit_bonds()
-        self.units = {
-            name: self._unit(name) for name in self.parts if stage.root(name) == name
-        }
+        self.units = {name: self._unit(name) for name in self.parts if stage.root(name) == name}
+        self._share_the_ground()
         self.slots = self._slots(rng)
         self.vertical = {
             name
@@ -79,7 +82,7 @@ class _Placing:
 
     def _fit_bonds(self) -> None:
         """Sizes that ties ask for: a rider smaller than the horse, a roof above a head."""
-        limits = {"ride": 0.85, "in": 0.5, "hold": 0.6, "under": 0.5, "front": 0.75, "lift": 0.9}
+        limits = {"ride": 0.85, "in": 0.5, "hold": 0.6, "under": 0.55, "front": 0.75, "lift": 0.9}
         for bond in self.stage.bonds.values():
             child, parent = self.parts[bond.child], self.parts[bond.parent]
             limit = limits.get(bond.kind)
@@ -94,7 +97,7 @@ class _Placing:
     def _unit(self, name: str) -> _Unit:
         root = self.parts[name]
         members = {name: (0.0, 0.0)}
-        waiting = [bond for bond in self.stage.bonds.values()]
+        waiting = list(self.stage.bonds.values())
         while waiting:
             ready = [bond for bond in waiting if bond.parent in members]
             if not ready:
@@ -104,19 +107,39 @@ class _Placing:
                 dx, dy = self._offset(bond)
                 members[bond.child] = (x + dx, y + dy)
                 waiting.remove(bond)
-        self._shrink_to_frame(members)
+        self._shrink_to_frame(root, members)
         return _Unit(root, members)
 
-    def _shrink_to_frame(self, members: dict[str, tuple[float, float]]) -> None:
+    def _shrink_to_frame(self, root: Part, members: dict[str, tuple[float, float]]) -> None:
+        """Let a unit fit into the frame, with room to move if it moves."""
         boxes = [self._box(name, x, y) for name, (x, y) in members.items()]
         width = max(b[2] for b in boxes) - min(b[0] for b in boxes)
         height = max(b[3] for b in boxes) - min(b[1] for b in boxes)
-        factor = min(1.0, (1 - 2 * EDGE) / max(width, height))
+        whole = 1 - 2 * EDGE
+        along = _ROOM if len(members) > 1 and root.move.kind in ("slide", "across") else 0.0
+        factor = min(1.0, (whole - along) / width, whole / height)
         if factor < 1.0:
             for name, (x, y) in members.items():
                 self.parts[name].width *= factor
                 self.parts[name].height *= factor
                 members[name] = (x * factor, y * factor)
+
+    def _share_the_ground(self) -> None:
+        """Smaller things, all alike, when those on the ground are too wide for one row."""
+        row = [
+            unit
+            for unit in self.units.values()
+            if unit.root.home == "ground" and unit.root.spot[1] is None
+        ]
+        factor = 1.0 / max(1.0, sum(self._extent(unit) for unit in row))
+        if len(row) < 3 or factor == 1.0:
+            return
+        factor = max(factor, _LEAST_SHARE)
+        for unit in row:
+            for name, (x, y) in unit.members.items():
+                self.parts[name].width *= factor
+                self.parts[name].height *= factor
+                unit.members[name] = (x * factor, y * factor)
 
     def _offset(self, bond: Bond) -> tuple[float, float]:
         """From the parent's centre to the child's."""
@@ -132,15 +155,19 @@ class _Placing:
         if bond.kind == "hold":
             return side * (parent.width / 2 + 0.15 * child.width), 0.1 * parent.height
         if bond.kind == "lift":
-            return side * 0.25 * parent.width, -(parent.height + child.height) / 2 + 0.12 * parent.height
+            return side * 0.25 * parent.width, -(
+                parent.height + child.height
+            ) / 2 + 0.12 * parent.height
         if bond.kind == "under":
             return side * (0.3 * parent.width + 0.1 * child.width), level
         if bond.kind == "behind":
             return side * (0.35 * parent.width + 0.2 * child.width), level - 0.1
         if bond.kind == "front":
             return side * (0.15 * parent.width + 0.1 * child.width), level + 0.05
-        gap = (parent.width + child.width) / 2 + 0.03
         direction = self.parts[self.stage.root(bond.parent)].move.dx or self.stage.side
+        if bond.kind == "abreast":
+            return -direction * 0.35 * parent.width, level - 0.45 * child.height
+        gap = (parent.width + child.width) / 2 + 0.03
         ahead = 1.0 if bond.kind == "push" else -1.0
         return ahead * (1 if direction > 0 else -1) * gap, level
 
@@ -158,6 +185,27 @@ class _Placing:
                 if names.index(a) > names.index(b):
                     names.remove(a)
                     names.insert(names.index(b), a)
+        return self._apart(self._row(names, rng))
+
+    def _apart(self, slots: dict[str, float]) -> dict[str, float]:
+        """Whoever goes to something starts at one side, and it waits at the other."""
+        for name in self.units:
+            move = self.parts[name].move
+            target = self.stage.root(move.target) if move.target in self.parts else ""
+            if move.kind != "toward" or target not in slots or target == name:
+                continue
+            left = slots[name] < slots[target]
+            tie = self.stage.bonds.get(move.target)
+            if tie is not None and tie.kind in ("under", "in", "front"):
+                # It waits on the far side of the tree, so that both end under the tree.
+                self.stage.bonds[move.target] = replace(tie, side=1 if left else -1)
+                self.units[target] = self._unit(target)
+            slots[name] = 0.05 if left else 0.95
+            if self.parts[target].move.kind == "still":
+                slots[target] = max(slots[target], 0.8) if left else min(slots[target], 0.2)
+        return slots
+
+    def _row(self, names: list[str], rng: random.Random) -> dict[str, float]:
         widths = [self._extent(self.units[name]) for name in names]
         total, at, slots = sum(widths), 0.0, {}
         for name, width in zip(names, widths, strict=True):
@@ -170,7 +218,7 @@ class _Placing:
         return max(b[2] for b in boxes) - min(b[0] for b in boxes)
 
     def _order(self) -> list[str]:
-        """Targets before those who go to them, still things before moving ones, large before small."""
+        """Targets before those who go to them, still things before moving, large before small."""
 
         def depth(name: str, seen: tuple[str, ...] = ()) -> int:
             target = self.parts[name].move.target
@@ -195,11 +243,19 @@ class _Placing:
             boxes, pushed = self._boxes(unit, x, y)
             cost = dislike + 4.0 * pushed
             if cost < least:
-                cost += self._cost(boxes, others)
+                cost += self._cost(boxes, others) + self._too_short(unit.root, boxes)
             if cost < least:
                 best, least = boxes, cost
         assert best is not None
         self.placed.update(best)
+
+    @staticmethod
+    def _too_short(root: Part, boxes: Boxes) -> float:
+        """Dislike of a way to or from something that is hardly a way."""
+        if root.move.kind not in ("toward", "from"):
+            return 0.0
+        (ax, ay), (bx, by) = centre(boxes[root.name][0]), centre(boxes[root.name][-1])
+        return 3.0 * max(0.0, _LEAST_WAY - abs(ax - bx) - abs(ay - by))
 
     def _candidates(self, unit: _Unit) -> list[tuple[float, float, float]]:
         root = unit.root
@@ -215,16 +271,16 @@ class _Placing:
             xs = [(x, 0.8 * abs(x - slot)) for x in [*grid, min(max(slot, low), high)]]
         return [(x, y, a + b) for x, a in xs for y, b in self._heights(root, height, spot_y)]
 
-    def _heights(
-        self, root: Part, half: float, spot_y: float | None
-    ) -> list[tuple[float, float]]:
+    def _heights(self, root: Part, half: float, spot_y: float | None) -> list[tuple[float, float]]:
         """Heights of the centre to try, with how little each is liked."""
         if spot_y is not None:
             return [(min(max(spot_y, half + EDGE), 1 - half - EDGE), 0.0)]
         ground = self.ground - half
         hop = HOP if root.move.kind in ("bounce", "arc") else 0.0
         if root.home == "ground":
-            far = 0.7 if root.depth == "far" else self.ground + (0.04 if root.depth == "near" else 0)
+            far = (
+                0.7 if root.depth == "far" else self.ground + (0.04 if root.depth == "near" else 0)
+            )
             rows = [(min(far, 0.97) - half, 0.0)]
             if not root.depth:
                 rows += [(ground - 0.08, 0.3), (ground - 0.18, 0.8)]
@@ -249,7 +305,7 @@ class _Placing:
         return (x - width, y - height, x + width, y + height)
 
     def _boxes(self, unit: _Unit, x: float, y: float) -> tuple[Boxes, float]:
-        """The boxes of a unit anchored at (x, y), and how far they had to be pushed into the frame."""
+        """The boxes of a unit anchored at (x, y), and how far they were pushed into the frame."""
         root = unit.root
         way = self._path(root, x, y)
         over_edge = root.move.kind in ("enter", "leave")
@@ -294,7 +350,9 @@ class _Placing:
             peak = (y - (target[4][1] - root.height / 2)) if move.kind == "over" else 0.0
             return Path(
                 tuple(ends[0] + (ends[1] - ends[0]) * t for t in TIMES),
-                tuple(-max(peak, 0.1 if move.kind == "over" else 0.0) * 4 * t * (1 - t) for t in TIMES),
+                tuple(
+                    -max(peak, 0.1 if move.kind == "over" else 0.0) * 4 * t * (1 - t) for t in TIMES
+                ),
                 (1.0,) * NUM_KEYFRAMES,
                 fixed_x=True,
             )

@@ -5,14 +5,15 @@ what is allowed and the way out, for instance
 
     box [0.2, 0.9, 0.1, 1.0] of 'cat' in scene 2, keyframe 3: x0 must be below x1
 
-Scenes and keyframes are counted from 1, as people do. The VideoDirectorGPT paper has no validation
-beyond "9 frames, each with a box" (appendix H.1); here a plan is a file that people edit by hand, so
-a mistake has to be found where it was made.
+Scenes and keyframes are counted from 1, as people do. The VideoDirectorGPT paper has no
+validation beyond "9 frames, each with a box" (appendix H.1); here a plan is a file that people
+edit by hand, so a mistake has to be found where it was made.
 """
 
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -59,7 +60,7 @@ def show(value: Any, limit: int = 60) -> str:
 def place(where: Where) -> str:
     """`("scenes", 1, "keyframes", 2)` as "scene 2, keyframe 3"; empty for the plan itself."""
     words = []
-    for key, item in zip(where, where[1:], strict=False):
+    for key, item in itertools.pairwise(where):
         if isinstance(item, int) and key in ("scenes", "keyframes"):
             words.append(f"{key[:-1]} {item + 1}")
     return ", ".join(words)
@@ -93,7 +94,8 @@ def _sentence(item: Any, where: Where, owner: str, keys: Sequence[str]) -> tuple
         return "missing", f"'{last}' is missing; add it"
     if item["type"] == "extra_forbidden":
         return "key", (
-            f"'{last}' is not a key of a {owner}{nearest(last, keys)}; allowed are {', '.join(keys)}"
+            f"'{last}' is not a key of a {owner}{nearest(last, keys)};"
+            f" allowed are {', '.join(keys)}"
         )
     return "type", f"{_of(where)} is {show(item['input'])}; it must be {_wanted(item)}"
 

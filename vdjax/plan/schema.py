@@ -1,14 +1,15 @@
 """The plan of a film: the one contract that everything after the planner reads.
 
-A `VideoPlan` holds what VideoDirectorGPT's planner makes (section 3.1): scenes with a description, a
-background, entities and their boxes, and the groups of scenes over which an entity or a background
-must look the same; plus alpha, the share of the denoising steps that the layout guides. It is plain
-data, read and written as JSON, and checked completely whenever one is made.
+A `VideoPlan` holds what VideoDirectorGPT's planner makes (section 3.1): scenes with a
+description, a background, entities and their boxes, and the groups of scenes over which an entity
+or a background must look the same; plus alpha, the share of the denoising steps that the layout
+guides. It is plain data, read and written as JSON, and checked completely whenever one is made.
 
-Departures. Nine keyframes per scene, exactly (the paper's template says 8, its text and its validity
-rule 9). An entity without a box at a keyframe is not visible there; the paper leaves that open. Names
-are free text: whether a model can draw them is for the director and the renderer to say. Plans are
-frozen, dictionaries included, and unknown keys are refused; later parts of a plan will be optional keys.
+Departures. Nine keyframes per scene, exactly (the paper's template says 8, its text and its
+validity rule 9). An entity without a box at a keyframe is not visible there; the paper leaves
+that open. Names are free text: whether a model can draw them is for the director and the renderer
+to say. Plans are frozen, dictionaries included, and unknown keys are refused; later parts of a
+plan will be optional keys.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def _name(value: Any, what: str) -> str:
     if not value.strip():
         raise fault("name", f"{what} is empty; give it a name")
     if value != value.strip() or not value.isprintable():
-        raise fault("name", f"{what} {show(value)} has blanks around it or signs that cannot be shown")
+        raise fault(
+            "name", f"{what} {show(value)} has blanks around it or signs that cannot be shown"
+        )
     if len(value) > MAX_NAME:
         raise fault("name", f"{what} {show(value)} has {len(value)} characters; at most {MAX_NAME}")
     return value
@@ -94,7 +97,9 @@ def _text(value: Any, what: str, limit: int) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise fault("text", f"{what} holds half a character (a lone surrogate); remove it") from None
+        raise fault(
+            "text", f"{what} holds half a character (a lone surrogate); remove it"
+        ) from None
     return value
 
 
@@ -114,15 +119,22 @@ def _check_groups(value: Any) -> Any:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise fault("type", f"'groups' is {show(value)}; it must be a mapping {{name: [scene numbers]}}")
+        raise fault(
+            "type", f"'groups' is {show(value)}; it must be a mapping {{name: [scene numbers]}}"
+        )
     groups = {}
     for name, scenes in value.items():
         _name(name, "a group")
         if not isinstance(scenes, list | tuple) or not scenes:
-            raise fault("group", f"group {name!r} is {show(scenes)}; it must be a list of scene numbers")
+            raise fault(
+                "group", f"group {name!r} is {show(scenes)}; it must be a list of scene numbers"
+            )
         for number in scenes:
             if isinstance(number, bool) or not isinstance(number, int):
-                raise fault("group", f"group {name!r} names scene {show(number)}; scenes are numbered 1, 2, …")
+                raise fault(
+                    "group",
+                    f"group {name!r} names scene {show(number)}; scenes are numbered 1, 2, …",
+                )
         if len(set(scenes)) != len(scenes):
             raise fault("group", f"group {name!r} names a scene twice: {show(scenes)}")
         groups[name] = tuple(sorted(scenes))
@@ -171,7 +183,8 @@ class Scene(_Checked):
         entities: names, each once; several of a kind are "cat", "cat 2", "cat 3".
         keyframes: nine mappings from name to (x0, y0, x1, y1) in 0..1; a name that is absent from a
             mapping is not visible at that moment.
-        notes: what the planner has to say; those that start with "warning:" say what will be missing.
+        notes: what the planner has to say; those that start with "warning:" say what will be
+        missing.
     """
 
     _called: ClassVar[str] = "scene"
@@ -189,7 +202,8 @@ class Scene(_Checked):
             raise fault("entities", "it has no entities; name at least one thing to draw")
         if len(entities) > MAX_ENTITIES:
             raise fault(
-                "entities", f"it has {len(entities)} entities; the model takes at most {MAX_ENTITIES}"
+                "entities",
+                f"it has {len(entities)} entities; the model takes at most {MAX_ENTITIES}",
             )
         for name in entities:
             if entities.count(name) > 1:
@@ -217,12 +231,13 @@ class Scene(_Checked):
             if not any(name in keyframe for keyframe in self.keyframes):
                 raise fault(
                     "entities",
-                    f"{name!r} is in 'entities' but has no box in any keyframe; give it one or remove it",
+                    f"{name!r} is in 'entities' but has no box in any keyframe;"
+                    " give it one or remove it",
                 )
         return self
 
     def visible(self, name: str) -> tuple[bool, ...]:
-        """At which of the nine keyframes `name` is visible. Raises `PlanError` for an unknown name."""
+        """At which of the nine keyframes `name` is visible. Raises `PlanError`."""
         if name not in self.entities:
             raise PlanError(f"{name!r} is not in this scene; it has {', '.join(self.entities)}")
         return tuple(name in keyframe for keyframe in self.keyframes)
@@ -234,8 +249,9 @@ class VideoPlan(_Checked):
     Attributes:
         prompt: what was asked for.
         scenes: one to `MAX_SCENES` scenes, in order.
-        groups: for a name, the numbers of the scenes (from 1) in which it looks the same. Left out, every
-            name is grouped over all its scenes; a scene left out of a group gets a look of its own.
+        groups: for a name, the numbers of the scenes (from 1) in which it looks the same. Left
+            out, every name is grouped over all its scenes; a scene left out of a group gets a
+            look of its own.
         alpha: share of the denoising steps, 0 to 1, during which the layout guides.
         version: 1.
     """
@@ -253,7 +269,9 @@ class VideoPlan(_Checked):
     def _whole(cls, data: Any) -> Any:
         version = data.get("version", 1) if isinstance(data, Mapping) else 1
         if isinstance(version, bool) or version != 1:
-            raise fault("version", f"plan version {show(version)} is not known; this vdjax reads version 1")
+            raise fault(
+                "version", f"plan version {show(version)} is not known; this vdjax reads version 1"
+            )
         return data
 
     @model_validator(mode="after")
@@ -263,8 +281,9 @@ class VideoPlan(_Checked):
         if len(self.scenes) > MAX_SCENES:
             raise fault("scenes", f"the plan has {len(self.scenes)} scenes; at most {MAX_SCENES}")
         if self.groups is None:
-            # Frozen for everyone else; pydantic documents this for filling a field after the checks.
-            object.__setattr__(self, "groups", Fixed(consistency.exact_groups(self.scenes)))
+            # Frozen for everyone else; this is how a field is filled after the checks.
+            groups = Fixed(consistency.exact_groups(self.scenes))  # type: ignore[unreachable]
+            object.__setattr__(self, "groups", groups)
         known = consistency.exact_groups(self.scenes)
         for name, numbers in self.groups.items():
             if name not in known:
@@ -277,7 +296,7 @@ class VideoPlan(_Checked):
                 if not 1 <= number <= len(self.scenes):
                     raise fault(
                         "group",
-                        f"group {name!r} names scene {number}; the plan has {_scenes(range(1, len(self.scenes) + 1))}",
+                        f"group {name!r} names scene {number}; {self._numbers()}",
                     )
                 if number not in known[name]:
                     raise fault(
@@ -287,12 +306,17 @@ class VideoPlan(_Checked):
                     )
         return self
 
+    def _numbers(self) -> str:
+        return f"the plan has {_scenes(range(1, len(self.scenes) + 1))}"
+
     def scene(self, number: int) -> Scene:
         """Scene `number`, counted from 1. Raises `PlanError` when there is none."""
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(self.scenes):
-            raise PlanError(
-                f"there is no scene {show(number)}; the plan has {_scenes(range(1, len(self.scenes) + 1))}"
-            )
+        if (
+            isinstance(number, bool)
+            or not isinstance(number, int)
+            or not 1 <= number <= len(self.scenes)
+        ):
+            raise PlanError(f"there is no scene {show(number)}; {self._numbers()}")
         return self.scenes[number - 1]
 
     def summary(self) -> str:
@@ -328,7 +352,7 @@ class VideoPlan(_Checked):
     def from_data(cls, data: Any, source: str = "") -> Self:
         """The plan in plain dictionaries and lists, as JSON gives them. Raises `PlanError`."""
         if not isinstance(data, Mapping):
-            error = f"it holds {show(data)}; a plan is a mapping {{\"prompt\": …, \"scenes\": […]}}"
+            error = f'it holds {show(data)}; a plan is a mapping {{"prompt": …, "scenes": […]}}'
             raise PlanError(f"{source}: {error}" if source else error)
         try:
             return cls(**data)

@@ -1,7 +1,7 @@
 """A scene before it has boxes: the things on the stage, how large, what they do, what ties them.
 
-This is what a director hands to `placing`, which finds the boxes. Any director may use it: it speaks of
-"on the ground", "holds", "to the left of", never of coordinates.
+This is what a director hands to `placing`, which finds the boxes. Any director may use it: it
+speaks of "on the ground", "holds", "to the left of", never of coordinates.
 """
 
 from __future__ import annotations
@@ -13,14 +13,26 @@ from vdjax.plan.schema import NUM_KEYFRAMES
 from vdjax.plan.vocabulary import EntityWord
 
 SMALLEST, LARGEST = 0.2, 0.68
-"""Limits of the long side of a thing, as shares of the frame; the training pictures use 0.22 to 0.7."""
+"""Limits of the long side of a thing; the training pictures use 0.22 to 0.7."""
 _AT_A_SPOT = 0.46
 """Largest long side of a thing that has to stand at one side of the frame."""
-_CROWD = (1.25, 1.25, 1.08, 0.95, 0.84, 0.74, 0.66, 0.6)
+_CROWD = (1.25, 1.25, 1.08, 0.93, 0.74, 0.65, 0.6, 0.55)
 """How much room each of n things may take, against the comfortable height in the vocabulary."""
 
 #: Ways to be tied to something else: the child goes where its parent goes.
-BONDS = ("ride", "on", "in", "hold", "lift", "under", "behind", "front", "follow", "push")
+BONDS = (
+    "ride",
+    "on",
+    "in",
+    "hold",
+    "lift",
+    "under",
+    "behind",
+    "front",
+    "follow",
+    "abreast",
+    "push",
+)
 
 
 @dataclass
@@ -62,7 +74,7 @@ class Bond:
 
 @dataclass(frozen=True)
 class Wish:
-    """How two things should lie: `first` is "left", "right", "above", "below", "beside" `second`."""
+    """How two should lie: `first` is "left", "right", "above", "below" or "beside" `second`."""
 
     kind: str
     first: str
@@ -118,7 +130,9 @@ class Stage:
             part.height = part.word.height * crowd
             part.width = part.height * part.word.aspect
             depth = {"far": 0.55, "near": 1.3}.get(part.depth, 1.0)
-            moving = 1.0 if part.move.kind in ("still", "bounce", "sway", "enter", "leave") else 0.85
+            moving = (
+                1.0 if part.move.kind in ("still", "bounce", "sway", "enter", "leave") else 0.85
+            )
             if part.move.kind in ("grow", "shrink"):
                 moving = 1.35  # its largest size; it starts or ends at about half
             part.resize(part.scale * depth * moving)

@@ -1,4 +1,4 @@
-"""A plan as a table to read in a terminal: who is where, from where to where, and what is missing."""
+"""A plan as a table to read in a terminal: who is where, and what will be missing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Directors: whoever turns a prompt into a `VideoPlan`.
 
-`rules` needs nothing: no network, no model, the same plan for the same prompt and seed. Others can join
-behind the same Protocol.
+`rules` needs nothing: no network, no model, the same plan for the same prompt and seed. Others
+can join behind the same Protocol.
 """
 
 from __future__ import annotations
@@ -44,5 +44,7 @@ def get_director(director: str | Director) -> Director:
             )
         return DIRECTORS[director]()
     if not isinstance(director, Director):
-        raise PlanError(f"director {show(director)} has no plan(prompt, seed); give a name or a director")
+        raise PlanError(
+            f"director {show(director)} has no plan(prompt, seed); give a name or a director"
+        )
     return director

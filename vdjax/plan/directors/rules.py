@@ -1,10 +1,10 @@
 """The director that needs nothing: a plan from plain English, by rules.
 
-Enters: a prompt, or a list of sentences, one for each scene. Leaves: a `VideoPlan` with notes that say
-how every word was understood. It does in code what VideoDirectorGPT asks of a language model in two
-calls (section 3.1): scenes with entities and backgrounds first, then boxes for nine keyframes, then
-groups by name. Words that the pictures do not know map to the nearest they do know; what cannot be drawn
-is named in a warning.
+Enters: a prompt, or a list of sentences, one for each scene. Leaves: a `VideoPlan` with notes
+that say how every word was understood. It does in code what VideoDirectorGPT asks of a language
+model in two calls (section 3.1): scenes with entities and backgrounds first, then boxes for nine
+keyframes, then groups by name. Words that the pictures do not know map to the nearest they do
+know; what cannot be drawn is named in a warning.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class RulesDirector:
     def plan(self, prompt: str | Sequence[str], seed: int = 0) -> VideoPlan:
         """The plan for a prompt; the same for the same prompt and seed.
 
-        Raises `PlanError` for a prompt that is empty, too long, makes too many scenes, or names nothing
-        that can be drawn.
+        Raises `PlanError` for a prompt that is empty, too long, makes too many scenes, or names
+        nothing that can be drawn.
         """
         whole, texts, fixed = self._texts(prompt)
         if isinstance(seed, bool) or not isinstance(seed, int):
@@ -97,7 +97,8 @@ class RulesDirector:
         whole = "\n".join(tidy(part).encode("utf-8", "ignore").decode() for part in parts)
         if len(whole) > MAX_PROMPT:
             raise PlanError(
-                f"the prompt has {len(whole)} characters; at most {MAX_PROMPT}: shorten it or make two films"
+                f"the prompt has {len(whole)} characters; at most {MAX_PROMPT}:"
+                " shorten it or make two films"
             )
         if not re.search(r"[^\W_]", whole):
             raise PlanError(
@@ -117,7 +118,8 @@ class RulesDirector:
         texts = texts if fixed else self._joined(texts)
         if len(texts) > MAX_SCENES:
             raise PlanError(
-                f"the prompt makes {len(texts)} scenes; at most {MAX_SCENES}: leave some sentences out"
+                f"the prompt makes {len(texts)} scenes; at most {MAX_SCENES}:"
+                " leave some sentences out"
             )
         cast = Cast()
         aliases: dict[str, object] = {}
@@ -139,7 +141,9 @@ class RulesDirector:
                     before = found[-1][1]
                     for note in reading.notes:
                         before.add_note(note)
-                    before.add_note(f"warning: nothing to draw in: {text!r}; it has no scene of its own")
+                    before.add_note(
+                        f"warning: nothing to draw in: {text!r}; it has no scene of its own"
+                    )
                     continue
                 else:
                     early.append(reading)
@@ -168,15 +172,17 @@ class RulesDirector:
         for reading in early:
             if fixed:
                 reading.entities = list(first.entities)
-                reading.add_note(f"nobody named: taken from a later scene: {', '.join(first.entities)}")
+                reading.add_note(
+                    f"nobody named: taken from a later scene: {', '.join(first.entities)}"
+                )
             else:
                 first.places = [*first.places, *reading.places]
                 for note in reading.notes:
                     first.add_note(note)
 
     def _joined(self, texts: list[str]) -> list[str]:
-        """Texts, with those that only lead the same thing on ("then it moves to the right side") and
-        those that only say a place ("In the forest") joined to their neighbours."""
+        """Texts, with those that only lead the same thing on ("then it moves to the right side")
+        and those that only say a place ("In the forest") joined to their neighbours."""
         joined: list[str] = []
         carry = ""
         for text in texts:
@@ -195,8 +201,8 @@ class RulesDirector:
     # Backgrounds
 
     def _background(self, reading: Reading, before: str) -> str:
-        """The background that was said, else the one of the scene before, else where things are at home."""
-        candidates = [self._resolved(place, reading) for place in reading.places]
+        """The background that was said, or the one before, or where the things are at home."""
+        candidates = [self._resolved(said, reading) for said in reading.places]
         if candidates:
             # A place beats a time of day, and where one goes beats where one comes from.
             best = max(
@@ -211,30 +217,46 @@ class RulesDirector:
             name, said, _ = candidates[best]
             if said not in name:
                 reading.add_note(f"{said} → {name} (background)")
-            others = [said for other, said, _ in candidates if other != name]
+            others = [word for other, word, _ in candidates if name != other and said != word]
             if others:
                 reading.add_note(
-                    f"warning: one background for each scene: {name}; not shown: {', '.join(others)}"
+                    f"warning: one background for each scene: {name};"
+                    f" not shown: {', '.join(others)}"
                 )
             return name
         if before:
             reading.add_note(f"background not said: kept from the scene before ({before})")
             return before
-        bases = {base_name(name) for name in reading.entities}
-        home = next((place for place, names in _HOMES.items() if bases & set(names)), _ELSEWHERE)
+        home = self._home([base_name(name) for name in reading.entities])
         if home not in self.lexicon.backgrounds:
             home = next(iter(self.lexicon.backgrounds))
         reading.add_note(f"background not said: {home}")
         return home
 
-    def _resolved(self, place: tuple[str, str, str], reading: Reading) -> tuple[str, str, str]:
+    def _home(self, bases: Sequence[str]) -> str:
+        """Where these things are at home; in the open if any of them cannot be in a room."""
+        words = self.lexicon.entities
+        outdoors = any(
+            words[base].category == "vehicle" or base in ("house", "castle", "tree", "palm tree")
+            for base in bases
+        )
+        for home, names in _HOMES.items():
+            if set(bases) & set(names) and not (outdoors and home in ("kitchen", "bedroom")):
+                return home
+        return _ELSEWHERE
+
+    def _resolved(self, told: tuple[str, str, str], reading: Reading) -> tuple[str, str, str]:
         """The sea from above is a beach, and from within it is underwater."""
-        name, said, preposition = place
+        _, said, preposition = told
         if said in _WATER and "underwater" in self.lexicon.backgrounds:
             swimming = any(base_name(entity) in _SWIMMERS for entity in reading.entities)
-            if preposition == "below" or (swimming and preposition in ("in", "into", "through", "")):
+            if preposition == "below" or (
+                swimming and preposition in ("in", "into", "through", "")
+            ):
                 return "underwater", said, preposition
-        return place
+        if said == "moon" and preposition == "on" and "space" in self.lexicon.backgrounds:
+            return "space", said, preposition
+        return told
 
 
 def _leads_on(chunks: list[Chunk]) -> bool:

@@ -1,8 +1,8 @@
 """From the words of one scene to its phrases.
 
 Enters: the text of a scene. Leaves: a list of `Chunk`s in the order of the text: things, places,
-pronouns, verbs, prepositions, directions, and what could not be understood. Who does what is left to
-`roles`; here a word is only told apart from its neighbours.
+pronouns, verbs, prepositions, directions, and what could not be understood. Who does what is left
+to `roles`; here a word is only told apart from its neighbours.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from vdjax.plan.english import phrases, words
 from vdjax.plan.english.lexicon import Lexicon, Noun, Verb
 from vdjax.plan.english.sentences import tokens
 
-#: Words after which a noun, not a verb, is to be expected.
-_NOUN_AHEAD = ("prep", "link and")
+#: Verbs that only carry an adjective.
+_SEEMING = ("get", "be", "have", "look", "feel")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +97,14 @@ class Reader:
     # Verbs
 
     def _verb_in_place(self) -> Chunk | None:
-        """A verb where one is expected: after somebody, after "to", after "and" once there was one."""
+        """A verb where one is expected: after somebody, after "to", after "and" a second one."""
         token, before = self._token(), self._before()
         if token == "'s" and before in ("thing", "pronoun", "unknown"):
             return self._take(1, kind="skip")
-        if token == "left" and phrases.match(" ".join(self._rest())).kind == "prep":
-            return None  # "a dog left of a cat"
+        if token == "left":
+            phrase = phrases.match(" ".join(self._rest()))
+            if phrase is not None and phrase.kind == "prep":
+                return None  # "a dog left of a cat"
         verb = self.lexicon.verb(self._rest())
         if verb is None or token in words.DETERMINERS:
             return None
@@ -112,13 +114,16 @@ class Reader:
         after_and = before == "link and" and any(chunk.kind == "verb" for chunk in self.chunks)
         noun = self.lexicon.noun(self._rest())
         if noun is not None and noun.how == "name" and not after_to and verb.form == "bare":
-            # "a dog and a cat fish": a bare verb that is also a picture's name needs a plural before.
+            # "two cats fish": a bare verb that is also a picture's name needs a plural before.
             last = self.chunks[-1] if self.chunks else None
             if not (before == "pronoun" or (last and last.kind == "thing" and last.count != 1)):
                 return None
-        if not (after_somebody or after_to or after_and):
-            return None
-        if previous == "," and before == "thing" and noun is not None:
+        after_comma = (
+            before == "link ,"
+            and any(chunk.kind == "verb" for chunk in self.chunks)
+            and verb.form in ("s", "ed", "ing")
+        )
+        if not (after_somebody or after_to or after_and or after_comma):
             return None
         return self._verb(verb)
 
@@ -128,9 +133,9 @@ class Reader:
         if verb.lemma in ("start", "begin") and self._token(count) in words.SMALL - {"to"}:
             return self._take(count, kind="small")
         following = self._token(count)
-        if verb.lemma in ("get", "be", "have", "look", "feel") and self.lexicon.adjective(following):
-            if not self._noun_ahead(count + 1) or verb.lemma == "be":
-                return self._take(count, kind="small")  # "gets tired", "is big"
+        alone = verb.lemma == "be" or not self._noun_ahead(count + 1)
+        if verb.lemma in _SEEMING and self.lexicon.adjective(following) and alone:
+            return self._take(count, kind="small")  # "gets tired", "is big"
         if verb.lemma == "have" and self.lexicon.verb(self._rest(count)) is not None:
             return self._take(count, kind="small")  # "has eaten"
         value = "passive" if passive else ""
@@ -189,7 +194,9 @@ class Reader:
                 other = other or token == "another" or after in ("other", "second")
                 negated = negated or token == "no"
                 article = article or token
-                count = 1 if token in ("a", "an", "each", "every", "another") and not count else count
+                count = (
+                    1 if token in ("a", "an", "each", "every", "another") and not count else count
+                )
                 index += 1
             elif token in ("other", "second", "third", "first", "last") and article:
                 other = other or token not in ("first", "last")
@@ -278,6 +285,8 @@ class Reader:
                 owners.append(noun.said)  # "the boy's dog": only the dog is meant
                 return self._owned(index + 1, shape, owners)
         following_noun = self.lexicon.noun(self._rest(index))
+        if following_noun is not None and following_noun.place and not noun.place:
+            following_noun = None  # "an octopus underwater"
         if following_noun is not None and not noun.plural and self._compound(index):
             if noun.place:
                 self.chunks.append(Chunk(kind="place", words=(), noun=noun))
@@ -321,14 +330,14 @@ class Reader:
     def _compound(self, index: int) -> bool:
         """Whether the noun at `index` belongs to the noun before it ("dog house")."""
         token = self._token(index)
-        return token not in words.DETERMINERS and self.lexicon.verb(self._rest(index)) is None
+        return token not in words.SMALL and self.lexicon.verb(self._rest(index)) is None
 
     def _undrawable(self, index: int, started: bool, qualities: list[str]) -> Chunk | None:
         """A noun without a picture, with the words that belong to it."""
         start = index
         while index < start + 3:
             token = self._token(index)
-            if not token or token == "," or token in words.SMALL or token in words.DETERMINERS:
+            if not token or token == "," or token in words.SMALL or token in words.AUXILIARIES:
                 break
             if " ".join(self._rest(index)[:2]) in words.UNDRAWABLE:
                 index += 2
@@ -401,7 +410,11 @@ class Reader:
             return self._verb(verb)
         if token in words.AUXILIARIES:
             kind = "verb" if verb is not None else "small"
-            return self._take(1, kind=kind, verb=verb, value="") if verb else self._take(1, kind="small")
+            return (
+                self._take(1, kind=kind, verb=verb, value="")
+                if verb
+                else self._take(1, kind="small")
+            )
         if token in words.SMALL:
             return self._take(1, kind="small")
         if token.endswith("ly"):

@@ -1,9 +1,9 @@
 """From a word to what can be drawn, or to the news that it cannot.
 
-Enters: one to three words as they stand in the text. Leaves: a `Noun` (the name of an entity or of a
-background, how the word was understood), a verb's lemma and form, or nothing. The order of search:
-the names themselves and their plurals, a short table of kin, the keywords that came with the pictures,
-and last, for misspellings, likeness of the letters.
+Enters: one to three words as they stand in the text. Leaves: a `Noun` (the name of an entity or
+of a background, how the word was understood), a verb's lemma and form, or nothing. The order of
+search: the names themselves and their plurals, a short table of kin, the keywords that came with
+the pictures, and last, for misspellings, likeness of the letters.
 """
 
 from __future__ import annotations
@@ -100,11 +100,14 @@ class Lexicon:
         for word, name in words.KIN.items():
             if name in vocabulary.entities:
                 self._nouns.setdefault(word, (name, False, "kin"))
+        for word, name in words.PLACE_KIN.items():
+            if name in vocabulary.backgrounds:
+                self._nouns.setdefault(word, (name, True, "kin"))
         for table, place in ((vocabulary.entities, False), (vocabulary.backgrounds, True)):
             for name, entry in table.items():
                 keywords = entry.keywords if isinstance(entry, EntityWord) else entry
                 for word in keywords:
-                    if not self._misleading(word, place):
+                    if not self._misleading(word):
                         self._nouns.setdefault(word, (name, place, "keyword"))
         self._plurals = {
             word.plural: name
@@ -121,17 +124,15 @@ class Lexicon:
         return Lexicon(Vocabulary.storybook())
 
     @staticmethod
-    def _misleading(word: str, place: bool) -> bool:
-        """Whether a keyword from the picture lists is no other name for the thing."""
+    def _misleading(word: str) -> bool:
+        """Whether a keyword is first of all an adjective or a verb, or no word at all."""
         if word in words.ADJECTIVES or word in words.COLOURS or word in words.SIZES:
             return True
-        if not place and (word in words.UNDRAWABLE or word in words.VERBS):
-            return True
-        return any(character.isdigit() for character in word)
+        return word in words.VERBS or any(character.isdigit() for character in word)
 
     def noun(self, tokens: tuple[str, ...]) -> Noun | None:
         """The longest noun at the beginning of `tokens`, spelled as it should be."""
-        if " ".join(tokens[:2]) in words.UNDRAWABLE:  # "hot dog" is no dog
+        if len(tokens) > 1 and " ".join(tokens[:2]) in words.UNDRAWABLE:  # "hot dog" is no dog
             return None
         for length in range(min(self._longest, len(tokens)), 0, -1):
             word = " ".join(tokens[:length])
@@ -174,12 +175,16 @@ class Lexicon:
             return True
         if word in words.SPEEDS or word in words.PRONOUNS or word in words.NUMBERS:
             return True
+        if word in words.AUXILIARIES:
+            return True
         if any(single in words.UNDRAWABLE for single in singulars(word)):
             return True
         return self.verb((word,)) is not None
 
     def undrawable(self, word: str) -> bool:
         """Whether a word is a noun known to have no picture."""
+        if self._exact(word, 1) is not None:
+            return False
         return word in words.UNDRAWABLE or any(s in words.UNDRAWABLE for s in singulars(word))
 
     def adjective(self, word: str) -> bool:

@@ -1,9 +1,10 @@
 """Fixed phrases: where, which way, when, compared with what.
 
-Each is a regular expression over the words of a sentence, joined by single blanks and in lower case,
-and what it means. The first that fits wins, so the longer stand before the shorter.
+Each is a regular expression over the words of a sentence, joined by single blanks and in lower
+case, and what it means. The first that fits wins, so the longer stand before the shorter.
 """
 
+# ruff: noqa: E501  (one phrase to a line)
 from __future__ import annotations
 
 import re

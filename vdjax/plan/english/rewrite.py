@@ -1,9 +1,9 @@
 """The description of a scene: the sentence again, in simple words and with everybody's name.
 
-Enters: a `Reading` and the background. Leaves: one line in lower case, in the manner of the training
-captions: "a cat and a dog watch a rocket fly up at the beach". Pronouns become names, other words for a
-thing become its name, what cannot be drawn is left out, and the place is said at the end when the
-sentence did not say it.
+Enters: a `Reading` and the background. Leaves: one line in lower case, in the manner of the
+training captions: "a cat and a dog watch a rocket fly up at the beach". Pronouns become names,
+other words for a thing become its name, what cannot be drawn is left out, and the place is said
+at the end when the sentence did not say it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PLACES = {
     "underwater": "underwater", "kitchen": "in the kitchen", "bedroom": "in the bedroom",
     "park": "in the park", "road": "on the road", "space": "in space",
 }  # fmt: skip
-#: Prepositions that keep their meaning before a place: "drives to the beach", "flies over the city".
+#: Prepositions that keep their meaning before a place: "flies over the city".
 _KEPT = ("to", "over", "above", "through", "across", "along", "from", "past", "towards")
 _COUNTS = ("no", "a", "two", "three", "four", "five", "six", "seven")
 
@@ -55,7 +55,7 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
     if reading.silent_subject:
         pieces.append(things(reading.silent_subject, plural))
         spoken.update(reading.silent_subject)
-    placed = many = False
+    placed = many = alone = False
     verbs = 0
     dropping = False  # after a subject without a picture: its verb goes, too
     for (chunk, names), following in itertools.zip_longest(reading.said, reading.said[1:]):
@@ -65,6 +65,7 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
                 pieces.append(_named(names, spoken, plural))
                 spoken.update(names)
                 dropping, many = False, len(names) > 1 or (many and pieces[-2:-1] == ["and"])
+                alone = len(names) == 1 and chunk.value == "they"
             else:
                 _drop_dangling(pieces)
         elif chunk.kind == "place":
@@ -74,6 +75,9 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
                 continue
             preposition = pieces[-1] if pieces and pieces[-1] in _KEPT else ""
             _drop_dangling(pieces)
+            dropping = dropping or (
+                not placed and after is not None and after.kind == "verb" and not pieces
+            )
             words = place_phrase(background)
             plain = background in ("night", "underwater", "space")
             pieces.append(f"{preposition} the {background}" if preposition and not plain else words)
@@ -84,7 +88,8 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
             dropping = subject and after is not None and after.kind == "verb"
         elif chunk.kind == "verb":
             if not dropping:
-                pieces += _verb_words(chunk, after, many)
+                pieces += _verb_words(chunk, after, many, alone)
+                alone = False
                 verbs += 1
         elif chunk.kind in ("quality", "adverb", "manner", "strange verb", "when", "far", "near"):
             if chunk.kind in ("when", "manner", "far", "near", "strange verb"):
@@ -94,8 +99,8 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
                 pieces.append(chunk.words[0])
         elif chunk.kind == "link":
             if verbs or after is None or after.kind != "verb":
-                pieces += _link_words(chunk, pieces, after)
-        elif chunk.kind == "prep":
+                pieces += _link_words(chunk, pieces, after, verbs)
+        elif chunk.kind == "prep" and not dropping:
             pieces.append(_preposition(chunk))
         elif not dropping:
             pieces.append(" ".join(chunk.words))
@@ -119,17 +124,20 @@ def _drop_dangling(pieces: list[str]) -> None:
         pieces[-1] in (",", "and", "or", "while", "as", "when", "that", "which", "who", "to", "of")
         or pieces[-1].split(" ")[-1] in _WAITING
     ):
-        pieces.pop()
+        head, _, last = pieces.pop().rpartition(" ")
+        if head and last in ("at", "to", "with", "by", "in", "on"):  # "looks at"
+            pieces.append(head)
 
 
 _WAITING = frozenset(
-    "on in at with by from into onto through across along past over above below under behind beside"
-    " near between for like without than around toward towards to of is are was were".split()
-)
+    ("on", "in", "at", "with", "by", "from", "into", "onto", "through", "across", "along", "past",
+     "over", "above", "below", "under", "behind", "beside", "near", "between", "for", "like",
+     "without", "than", "around", "toward", "towards", "to", "of", "is", "are", "was", "were")
+)  # fmt: skip
 
 
 def _named(names: Sequence[str], spoken: set[str], plural: Callable[[str], str]) -> str:
-    """ "a cat" when first named, "the cat" later; "another cat" beside one that was named before."""
+    """ "a cat" when first named, "the cat" later; "another cat" beside one named before."""
     if set(names) <= spoken:
         return things(names, plural, "the")
     kinds = {base_name(name) for name in spoken}
@@ -138,24 +146,39 @@ def _named(names: Sequence[str], spoken: set[str], plural: Callable[[str], str])
     return things(names, plural)
 
 
-def _verb_words(chunk: Chunk, after: Chunk | None, many: bool) -> list[str]:
+def _verb_words(chunk: Chunk, after: Chunk | None, many: bool, alone: bool) -> list[str]:
     assert chunk.verb is not None
     if after is None and chunk.words[0] in ("is", "are", "was", "were"):
         return []
     if many and chunk.verb.form == "s" and chunk.words[0] not in ("is", "has", "'s"):
         return [" ".join((chunk.verb.lemma.split(" ")[0], *chunk.words[1:]))]
+    if alone and chunk.verb.form == "bare":
+        return [" ".join((third_person(chunk.words[0]), *chunk.words[1:]))]
     return [" ".join(chunk.words)]
 
 
-def _link_words(chunk: Chunk, pieces: list[str], after: Chunk | None) -> list[str]:
+def third_person(verb: str) -> str:
+    """ "flies" for "fly"."""
+    if verb in ("are", "be"):
+        return "is"
+    if verb.endswith("y") and verb[-2:-1] not in "aeiou":
+        return verb[:-1] + "ies"
+    return verb + ("es" if verb.endswith(("s", "x", "z", "ch", "sh", "o")) else "s")
+
+
+def _link_words(chunk: Chunk, pieces: list[str], after: Chunk | None, verbs: int) -> list[str]:
     word = " ".join(chunk.words)
     if not pieces or after is None or pieces[-1] in (",", "and", "while"):
         return []
+    if chunk.value == "clause" and not verbs:
+        return ["and"]
     if chunk.value == "clause":
         return ["while"] if word in ("while", "as", "whilst", "when", "whereas") else [word]
     return [word]
 
 
 def _preposition(chunk: Chunk) -> str:
-    words = " ".join(chunk.words)
-    return {"underneath": "under", "beneath": "under", "towards": "to", "toward": "to"}.get(words, words)
+    words = "along" if chunk.value == "along" else " ".join(chunk.words)
+    return {"underneath": "under", "beneath": "under", "towards": "to", "toward": "to"}.get(
+        words, words
+    )

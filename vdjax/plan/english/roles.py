@@ -1,15 +1,17 @@
 """From phrases to who does what, where.
 
-Enters: the chunks of one scene and the story so far. Leaves: a `Reading`: the things in the scene, what
-they do, how they lie to one another, and the notes for whoever reads the plan. English puts its words in
-order, so one walk from left to right is enough: a noun before the verb is its subject, one after it the
-object, one after a preposition belongs to that preposition.
+Enters: the chunks of one scene and the story so far. Leaves: a `Reading`: the things in the
+scene, what they do, how they lie to one another, and the notes for whoever reads the plan.
+English puts its words in order, so one walk from left to right is enough: a noun before the verb
+is its subject, one after it the object, one after a preposition belongs to that preposition.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from vdjax.plan.consistency import Cast, Mention
 from vdjax.plan.english import words
@@ -27,8 +29,8 @@ _PERCEIVED = ("watch", "make")
 class Event:
     """One verb with its people, and everything said about it.
 
-    `ways` holds (preposition, names) in the order of the text; `across` two spots and whether the names
-    that follow are what is crossed; `goals` the spots it goes to.
+    `ways` holds (preposition, names) in the order of the text; `across` two spots and whether the
+    names that follow are what is crossed; `goals` the spots it goes to.
     """
 
     verb: Verb
@@ -69,9 +71,9 @@ class Reading:
 class RoleReader:
     """Reads the chunks of one scene, for one story."""
 
-    def __init__(self, lexicon: Lexicon, cast: Cast, leading: Sequence[str]) -> None:
+    def __init__(self, lexicon: Lexicon, story: Cast, leading: Sequence[str]) -> None:
         self.lexicon = lexicon
-        self.cast = cast
+        self.cast = story
         self.leading = list(leading)  # the subjects of the scene before, for "then meets a dog"
         self.out = Reading()
         self.subjects: list[str] = []
@@ -85,6 +87,7 @@ class RoleReader:
         self.fresh = True  # nothing of this clause yet
         self.speed = 1.0
         self.lost_subject = False
+        self.told_place = False  # a place in the frame was told of the things before "and"
         self.unseen: list[str] = []
         self.undrawn: list[str] = []
         self.acts: list[str] = []
@@ -138,6 +141,8 @@ class RoleReader:
             scale *= words.SIZES.get(quality, 1.0)
         self._enter(names, chunk, following, scale)
         for verb in chunk.doing:
+            if verb.action == "act":
+                self.unseen.append(f"{verb.lemma} ({noun.name})")
             self.out.events.append(Event(verb, list(names)))
         return names
 
@@ -162,9 +167,7 @@ class RoleReader:
         self._enter(names, chunk, following, 1.0)
         return names
 
-    def _enter(
-        self, names: list[str], chunk: Chunk, following: Chunk | None, scale: float
-    ) -> None:
+    def _enter(self, names: list[str], chunk: Chunk, following: Chunk | None, scale: float) -> None:
         """Put things on the stage, in the part their place in the sentence gives them."""
         starts_clause = self._starts_clause(following)
         subject_slot = not self.pending and (self.event is None or starts_clause)
@@ -175,13 +178,16 @@ class RoleReader:
                 self.out.scales[name] = scale
             base = self.lexicon.entities[_kind(name)]
             self.cast.note(name, base, leading=subject_slot)
-        if self.joined and self.group and not starts_clause:
+        if self.joined and not starts_clause and self._lies_anew(following):
+            self._new_clause()
+        if self.joined and self.group and not starts_clause and not self.told_place:
             self.group += names  # "a cat and a dog": the same part as the one before
             if self.slot == "subject":
                 self.subjects = self.group
             return
         if self.joined and self.event is not None and starts_clause:
             self._new_clause()
+        self.told_place = False
         self.group = list(names)
         if self.pending:
             self._fill(self.group)
@@ -206,6 +212,20 @@ class RoleReader:
             return False
         return following.verb.form in ("s", "ed") or self.event.verb.action not in _PERCEIVED
 
+    def _lies_anew(self, following: Chunk | None) -> bool:
+        """ "a chick behind a rooster and a pig in front of a car": the pig is not the rooster's."""
+        relation = self.out.relations[-1][0] if self.out.relations else ""
+        return (
+            self.slot == "way"
+            and self.event is None
+            and relation != "between"
+            and following is not None
+            and (
+                following.kind == "spot"
+                or (following.kind == "prep" and following.value in RELATIONS)
+            )
+        )
+
     def _new_clause(self) -> None:
         self.event = None
         self.pending = ""
@@ -223,8 +243,14 @@ class RoleReader:
             self.unseen.append(f"{quality} {noun.name}")
         if self.pending in ("over", "above") and self.event is not None:
             self.event.headings.append("high")
-        if self.pending in ("across", "through", "along", "past", "over") and self.event is not None:
+        if (
+            self.pending in ("across", "through", "along", "past", "over")
+            and self.event is not None
+        ):
             self.event.headings.append("travel")
+        if not preposition and self.event is None and following and following.kind == "verb":
+            self.lost_subject = True  # "the moon shines"
+            self.subjects = []
         self.pending = ""
         self.group = []
         if chunk.words:
@@ -272,7 +298,9 @@ class RoleReader:
         self.speed = 1.0
         if self.lost_subject and not subjects:
             self.event.subjects = []
-        if verb.action == "act" or (verb.action == "still" and verb.lemma in words.POSES):
+        if self.lost_subject and not subjects:
+            pass  # whoever does it has no picture, which is said already
+        elif verb.action == "act" or (verb.action == "still" and verb.lemma in words.POSES):
             self.acts.append(f"{_join(subjects) or 'somebody'}: {' '.join(chunk.words)}")
         if chunk.value == "passive":
             self.event.objects = subjects
@@ -288,14 +316,14 @@ class RoleReader:
         last = self.event
         if self.lost_subject:
             return []
-        if last is not None and last.verb.action in _PERCEIVED and self.slot == "object":
-            if verb.form in ("bare", "ing"):
-                return list(self.group)  # "watch a rocket fly up"
+        perceived = last is not None and last.verb.action in _PERCEIVED and self.slot == "object"
+        if perceived and verb.form in ("bare", "ing"):
+            return list(self.group)  # "watch a rocket fly up"
         if self.slot == "subject" and self.group:
             return list(self.group)
-        if verb.form in ("ing", "ed") and self.group and self.slot in ("object", "way"):
-            if last is not None or not self.subjects:
-                return list(self.group)  # "a dog chasing a ball"
+        participle = verb.form in ("ing", "ed") and self.slot in ("object", "way")
+        if participle and self.group and (last is not None or not self.subjects):
+            return list(self.group)  # "a dog chasing a ball"
         if self.slot == "who" and self.group:
             return list(self.group)
         if last is not None and last.subjects:
@@ -332,7 +360,7 @@ class RoleReader:
             self.pending_first = (
                 [*self.event.subjects, *self.group] if mutual and self.event else list(self.group)
             )
-            self.pending_kind = "noun" if self.slot != "subject" else "noun"
+            self.pending_kind = "noun"
         elif self.event is not None:
             self.pending_first = list(self.event.subjects)
             self.pending_kind = "way"
@@ -417,7 +445,7 @@ class RoleReader:
             self.out.events.append(self.event)
 
     def _across(self, chunk: Chunk, following: Chunk | None) -> None:
-        start, end, of = chunk.value  # type: ignore[misc]
+        start, end, of = cast("tuple[Spot, Spot, bool]", chunk.value)
         if self.event is None and self.group:
             self.event = Event(Verb("go", "go", "bare", 1), list(self.group))
             self.out.events.append(self.event)
@@ -436,6 +464,7 @@ class RoleReader:
             self.event.origin = chunk.value  # type: ignore[assignment]
 
     def _spot(self, chunk: Chunk, following: Chunk | None) -> None:
+        self.told_place = True
         for name in self._meant():
             self.out.spots[name] = chunk.value  # type: ignore[assignment]
 
@@ -463,7 +492,7 @@ class RoleReader:
 
     def _together(self, chunk: Chunk, following: Chunk | None) -> None:
         names = self._meant()
-        for first, second in zip(names, names[1:], strict=False):
+        for first, second in itertools.pairwise(names):
             self.out.relations.append(("beside", [first], [second]))
 
     def _link(self, chunk: Chunk, following: Chunk | None) -> None:
@@ -491,7 +520,6 @@ class RoleReader:
 
 
 _kind = base_name
-
 
 
 def _join(names: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
 """From a prompt to the texts of its scenes.
 
-Enters: one text, or a list of sentences (one per scene, as the paper allows: VideoDirectorGPT, section
-3.1). Leaves: one text per scene. A scene ends with a sentence, a semicolon or a new line, and where the
-story moves on in time: "then", "after that", "finally".
+Enters: one text, or a list of sentences (one per scene, as the paper allows: VideoDirectorGPT,
+section 3.1). Leaves: one text per scene. A scene ends with a sentence, a semicolon or a new line,
+and where the story moves on in time: "then", "after that", "finally".
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 import unicodedata
 
 _ABBREVIATIONS = re.compile(r"\b(mr|mrs|ms|dr|st|prof|vs|etc|e\.g|i\.e)\.", re.IGNORECASE)
-_LABEL = re.compile(r"^\s*(?:(?:scene|step|part)\s*\d+\s*[:.)\-]|\d+\s*[.):]|[-*•])\s*", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^\s*(?:(?:scene|step|part)\s*\d+\s*[:.)\-]|\d+\s*[.):]|[-*•])\s*", re.IGNORECASE
+)
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|[;\n\r]+|(?<=[a-z])[.!?](?=[A-Z])")
 #: Words that say "and now something else", with the comma and the "and" before them.
 _ONWARD = re.compile(
@@ -22,8 +24,17 @@ _ONWARD = re.compile(
     r")\b[\s,]*",
     re.IGNORECASE,
 )
-_LATER = re.compile(r"^(?:later(?:\s+on)?|next|first(?:ly)?|second(?:ly)?|third(?:ly)?)\b[\s,]+", re.IGNORECASE)
+_LATER = re.compile(
+    r"^(?:later(?:\s+on)?|next|first(?:ly)?|second(?:ly)?|third(?:ly)?)\b[\s,]+", re.IGNORECASE
+)
 _MARKS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "—": ", ", "–": ", ", "…": ". "})
+
+
+#: "from the left of a tree to its right", which other words order more simply.
+_PASSING = re.compile(
+    r"\bfrom (?:the |its )?(left|right)(?: side)? of ((?:the|a|an) (?:[\w-]+ ){1,3}?)to "
+    r"(?:the|its|his|her|their) (left|right)(?: side)?(?: of (?:it|them|the [\w-]+))?(?![\w-])"
+)
 
 
 def tidy(text: str) -> str:
@@ -54,6 +65,7 @@ def scene_texts(text: str) -> list[str]:
 
 def tokens(text: str) -> list[str]:
     """Words and commas, in lower case; "'s" is a word of its own, "don't" becomes "dont"."""
-    text = re.sub(r"(?<=\w)n't\b", "nt", text.lower())
+    text = _PASSING.sub(r"from the \1 to the \3 of \2", text.lower())
+    text = re.sub(r"(?<=\w)n't\b", "nt", text)
     text = re.sub(r"(?<=s)'(?=\s|$)", "", text)
     return re.findall(r"'s\b|[^\W_]+(?:-[^\W_]+)*|,", text)
