@@ -11,7 +11,7 @@ BOX_CODE_WIDTH = 4 * 2 * FREQUENCIES
 
 
 def box_code(boxes: Float[Array, "*rows 4"]) -> Float[Array, "*rows 64"]:
-    """Sines and cosines of x0, y0, x1, y1 (0..1), ordered by frequency, then sine/cosine, then coordinate."""
+    """Waves of x0, y0, x1, y1 (0..1), ordered by frequency, then sine/cosine, then coordinate."""
     frequencies = TEMPERATURE ** (jnp.arange(FREQUENCIES, dtype=boxes.dtype) / FREQUENCIES)
     angles = boxes[..., None, :] * frequencies[:, None]
     waves = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-2)

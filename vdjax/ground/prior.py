@@ -1,14 +1,16 @@
 """The unCLIP prior: from an entity's text to an image embedding that could be its picture's.
 
-VideoDirectorGPT samples one image embedding per entity and uses it in every scene of the entity's group
-(section 3.2; Karlo's prior in the paper). The network is diffusers' PriorTransformer at any size: a causal
-transformer over [text tokens, text embedding, timestep, noisy image embedding, query], whose last token
-predicts the clean embedding. Noise follows the squared-cosine schedule (Nichol & Dhariwal 2021).
+VideoDirectorGPT samples one image embedding per entity and uses it in every scene of the entity's
+group (section 3.2; Karlo's prior in the paper). The network is diffusers' PriorTransformer at any
+size: a causal transformer over [text tokens, text embedding, timestep, noisy image embedding,
+query], whose last token predicts the clean embedding. Noise follows the squared-cosine schedule
+(Nichol & Dhariwal 2021).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -28,7 +30,10 @@ MASKED = -10000.0  # diffusers: PriorTransformer's causal mask
 
 @dataclass(frozen=True, kw_only=True)
 class PriorConfig:
-    """Shape and sampling of the prior. Karlo has width 2048, 20 layers, 32 heads, 25 steps, guidance 4."""
+    """Shape and sampling of the prior.
+
+    Karlo has width 2048, 20 layers, 32 heads, 25 steps, guidance 4.
+    """
 
     embedding_width: int = 128
     text_width: int = 128
@@ -138,7 +143,7 @@ def sample_embeddings(
             texts,
             states,
         )
-        without, with_text = jnp.split(both, 2)
+        without, with_text = jnp.split(cast(jax.Array, both), 2)
         clean = without + c.guidance_scale * (with_text - without)
         clean = jnp.clip(clean, -SAMPLE_CLIP, SAMPLE_CLIP)
         bar, bar_next = bars[t], jnp.where(t_next >= 0, bars[t_next], 1.0)

@@ -1,7 +1,7 @@
 """Text to token ids for the small CLIP: byte-pair encoding learnt on the captions of its world.
 
-Sentences enter, rows of ids of one length leave: begin, pieces, end, padding. Unknown words fall apart into
-smaller pieces, down to single letters, so that every sentence has an encoding.
+Sentences enter, rows of ids of one length leave: begin, pieces, end, padding. Unknown words fall
+apart into smaller pieces, down to single letters, so that every sentence has an encoding.
 """
 
 from __future__ import annotations

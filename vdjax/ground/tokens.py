@@ -1,14 +1,14 @@
 """Grounding tokens: what each entity is, what it looks like and where it is, frame by frame.
 
 h = MLP(P_img(f_img(e)), P_text(f_text(e)), Fourier(box)), one fused token per entity, as in
-VideoDirectorGPT (section 3.2); `fused=False` gives GLIGEN's two tokens per entity, one per modality. What the
-paper leaves open is taken from GLIGEN: SiLU, eight frequencies, learned null vectors for what is missing.
-The background is one more entity whose box is the whole frame.
+VideoDirectorGPT (section 3.2); `fused=False` gives GLIGEN's two tokens per entity, one per
+modality. What the paper leaves open is taken from GLIGEN: SiLU, eight frequencies, learned null
+vectors for what is missing. The background is one more entity whose box is the whole frame.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import flax.linen as nn
 import flax.struct
@@ -22,9 +22,9 @@ from vdjax.ground.fourier import BOX_CODE_WIDTH, box_code
 class Grounding:
     """What the grounding tokens of a batch of clips are made of.
 
-    `boxes` are x0 y0 x1 y1 in 0..1; an entity that is not `present` in a frame is a null token there.
-    `text` and `image` are unit-length CLIP embeddings; where `has_text` or `has_image` is false the learned
-    null vector stands in.
+    `boxes` are x0 y0 x1 y1 in 0..1; an entity that is not `present` in a frame is a null token
+    there. `text` and `image` are unit-length CLIP embeddings; where `has_text` or `has_image` is
+    false the learned null vector stands in.
     """
 
     boxes: Float[Array, "batch frame entity 4"]
@@ -36,12 +36,15 @@ class Grounding:
 
     def nothing(self) -> Grounding:
         """The same shapes with nobody present: the unconditional half of guidance."""
-        return self.replace(present=jnp.zeros_like(self.present))
+        return replace(self, present=jnp.zeros_like(self.present))
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroundingConfig:
-    """Widths of the grounding MLP; `max_entities` counts the background. GLIGEN has hidden 512 and 30."""
+    """Widths of the grounding MLP; `max_entities` counts the background.
+
+    GLIGEN has a hidden width of 512 and 30 entities.
+    """
 
     text_width: int = 128
     image_width: int = 128
@@ -67,7 +70,7 @@ class GroundingNet(nn.Module):
         null_position = self.param("null_position_feature", zeros, (BOX_CODE_WIDTH,))
 
         def or_null(feature, null, available):
-            # Unit-length embeddings are brought to unit variance per channel, which the layers expect.
+            # Unit-length embeddings are brought to unit variance per channel, as layers expect.
             feature = jnp.repeat(feature[:, None], frames, axis=1) * feature.shape[-1] ** 0.5
             return jnp.where((available[:, None] & g.present)[..., None], feature, null)
 

@@ -1,9 +1,9 @@
 """Attention of the 3D UNet: spatial transformer with Guided 2D Attention, and temporal transformer.
 
-The guided block follows VideoDirectorGPT (section 3.2, figure 3c) and GLIGEN: self-attention, then gated
-self-attention over [visual; grounding] tokens with a gated feed-forward, then cross-attention to the scene
-text, then a feed-forward. Both gates are tanh of a scalar that starts at zero, so that an untrained block is
-the ungated one. Names and arithmetic otherwise follow diffusers.
+The guided block follows VideoDirectorGPT (section 3.2, figure 3c) and GLIGEN: self-attention, then
+gated self-attention over [visual; grounding] tokens with a gated feed-forward, then cross-attention
+to the scene text, then a feed-forward. Both gates are tanh of a scalar that starts at zero, so that
+an untrained block is the ungated one. Names and arithmetic otherwise follow diffusers.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from jaxtyping import Array, Float
 
 from vdjax.model.blocks import fold_frames
 
-TRANSFORMER_NORM_EPSILON = (
-    1e-6  # diffusers: group norm of Transformer2DModel and TransformerTemporalModel
-)
+# diffusers: the group norm of Transformer2DModel and TransformerTemporalModel
+TRANSFORMER_NORM_EPSILON = 1e-6
 LAYER_NORM_EPSILON = 1e-5  # torch's default, which diffusers keeps
 
 Tokens = Float[Array, "*rows token channel"]
@@ -26,7 +25,8 @@ Tokens = Float[Array, "*rows token channel"]
 class Attention(nn.Module):
     """Multi-head attention of tokens to a context (to themselves without one); no dropout.
 
-    `mask` is added to the scores (only the prior has one, and `use_bias` for its projections). The weights are recorded under the collection "intermediates" only where the caller asks for it.
+    `mask` is added to the scores (only the prior has one, and `use_bias` for its projections). The
+    weights are recorded under the collection "intermediates" only where the caller asks for it.
     """
 
     heads: int
@@ -71,10 +71,10 @@ class FeedForward(nn.Module):
 
 
 class GatedSelfAttention(nn.Module):
-    """GLIGEN's fuser: visual tokens look at themselves and at the grounding tokens, through two gates.
+    """GLIGEN's fuser: visual tokens look at themselves and at grounding tokens, through two gates.
 
     Computes x + tanh(alpha_attn) · attention(norm1([x; W g]))[visual], then
-    x + tanh(alpha_dense) · ff(norm2(x)). Padding tokens are learned null tokens and are attended to.
+    x + tanh(alpha_dense) · ff(norm2(x)). Padding tokens are learned null tokens, attended to.
     """
 
     heads: int
@@ -101,7 +101,7 @@ class GatedSelfAttention(nn.Module):
 
 
 class SpatialBlock(nn.Module):
-    """One spatial transformer block: self, gated (where grounding is given), cross, feed-forward."""
+    """One spatial block: self, gated (where grounding is given), cross, feed-forward."""
 
     heads: int
     head_dim: int
@@ -128,7 +128,7 @@ class SpatialBlock(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """Transformer over the pixels of each frame (diffusers: Transformer2DModel with linear projections)."""
+    """Transformer over each frame's pixels (diffusers: Transformer2DModel, linear projections)."""
 
     heads: int
     head_dim: int

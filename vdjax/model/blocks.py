@@ -1,8 +1,8 @@
-"""Convolutional parts of the 3D UNet: timestep embedding, residual block, temporal convolution, resampling.
+"""Convolutional parts of the 3D UNet, and its timestep embedding.
 
-Every block takes and returns (batch, frame, height, width, channel). Names and arithmetic follow diffusers'
-UNet3DConditionModel, whose weights they must hold: group norm with epsilon 1e-5, pooled over one frame in
-the residual block and over the whole clip in the temporal convolution.
+Every block takes and returns (batch, frame, height, width, channel). Names and arithmetic follow
+diffusers' UNet3DConditionModel, whose weights they must hold: group norm with epsilon 1e-5, pooled
+over one frame in the residual block and over the whole clip in the temporal convolution.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ def fold_frames(
 
 
 def timestep_sinusoid(timesteps: Num[Array, " batch"], width: int) -> Float[Array, "batch width"]:
-    """Sinusoidal code of the timestep, cosines first (diffusers: flip_sin_to_cos, base 10000, shift 0)."""
+    """Sinusoidal code of the timestep, cosines first.
+
+    In diffusers' words: flip_sin_to_cos, base 10000, shift 0.
+    """
     half = width // 2
     frequencies = jnp.exp(-math.log(10000.0) * jnp.arange(half, dtype=jnp.float32) / half)
     angles = timesteps.astype(jnp.float32)[:, None] * frequencies[None]
@@ -71,9 +74,9 @@ class ResnetBlock(nn.Module):
 class TemporalConv(nn.Module):
     """Four 3-frame convolutions over time with a residual path (diffusers: TemporalConvLayer).
 
-    The convolution runs in two dimensions over (frame, height·width) with a (3, 1) kernel: the same numbers
-    as a (3, 1, 1) convolution in three, two to three times faster on a CPU. The last one starts at zero, so
-    that an untrained layer lets frames pass unchanged.
+    The convolution runs in two dimensions over (frame, height·width) with a (3, 1) kernel: the same
+    numbers as a (3, 1, 1) convolution in three, two to three times faster on a CPU. The last one
+    starts at zero, so that an untrained layer lets frames pass unchanged.
     """
 
     groups: int
@@ -98,7 +101,7 @@ class TemporalConv(nn.Module):
 
 
 class Downsample(nn.Module):
-    """Halve height and width by a 3×3 convolution of stride 2 with one pixel of padding on every side."""
+    """Halve height and width: a 3×3 convolution of stride 2, padded by one pixel on every side."""
 
     channels: int
 

@@ -1,11 +1,12 @@
 """The one door to Hugging Face's Flax classes: the autoencoder, CLIP and the schedulers.
 
-What enters are our own configurations; what leaves are Flax modules and schedulers with diffusers' and
-transformers' numbers. Those Flax classes are frozen upstream (last in diffusers 0.39 and transformers 4.57),
-so nothing else in the package imports them: replacing them costs this file and no other.
+What enters are our own configurations; what leaves are Flax modules and schedulers with diffusers'
+and transformers' numbers. Those Flax classes are frozen upstream (last in diffusers 0.39 and
+transformers 4.57), so nothing else in the package imports them: replacing them costs this file and
+no other.
 
-Images are (batch, height, width, channel) in [-1, 1] at our doors; the channel-first layout that the
-Hugging Face classes expect stays inside.
+Images are (batch, height, width, channel) in [-1, 1] at our doors; the channel-first layout that
+the Hugging Face classes expect stays inside.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Params = Mapping[str, Any]
 
 @contextmanager
 def _upstream_silenced():
-    """Both libraries announce, on import and on use, that their Flax classes will go; the pins answer that."""
+    """Both libraries announce that their Flax classes will go; the pins answer that."""
     loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
@@ -45,8 +46,8 @@ def _upstream_silenced():
 class AutoencoderConfig:
     """Shape of a KL autoencoder (diffusers' AutoencoderKL).
 
-    `scaling_factor` brings the latents to unit variance: 0.18215 in Stable Diffusion, measured on the
-    training images for weights of our own.
+    `scaling_factor` brings the latents to unit variance: 0.18215 in Stable Diffusion, measured on
+    the training images for weights of our own.
     """
 
     block_out_channels: tuple[int, ...] = (16, 32, 64, 128)
@@ -103,7 +104,7 @@ class Autoencoder:
     def encode(
         self, params: Params, images: Float[Array, "batch height width 3"]
     ) -> Float[Array, "batch h w channel"]:
-        """Images in [-1, 1] to the mean latents at unit variance, height and width divided by `downscale`."""
+        """Images in [-1, 1] to mean latents at unit variance; sides are divided by `downscale`."""
         mean, _ = self.moments(params, images)
         return mean * self.config.scaling_factor
 
@@ -190,7 +191,7 @@ class CLIP:
     def text(
         self, params: Params, ids: Int[Array, "batch length"]
     ) -> tuple[Float[Array, "batch length width"], Float[Array, "batch width"]]:
-        """Last hidden states of the text tower (after its final norm) and the pooled end-of-text state."""
+        """The text tower's last hidden states (after its final norm) and its end-of-text state."""
 
         def run(module, ids):
             positions = jnp.broadcast_to(jnp.arange(ids.shape[-1]), ids.shape)
@@ -228,7 +229,10 @@ def _unit(x: Float[Array, "batch width"]) -> Float[Array, "batch width"]:
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseConfig:
-    """The forward process. Betas are Stable Diffusion's and ModelScope's (scaled-linear 0.00085 to 0.012)."""
+    """The forward process.
+
+    Betas are Stable Diffusion's and ModelScope's (scaled-linear, 0.00085 to 0.012).
+    """
 
     num_train_timesteps: int = 1000
     beta_start: float = 0.00085
@@ -240,7 +244,10 @@ SCHEDULERS = ("dpm++", "ddim", "pndm")
 
 
 def make_scheduler(name: str, noise: NoiseConfig):
-    """One of diffusers' Flax schedulers: "dpm++" (DPM-Solver++ 2M), "ddim" or "pndm" (PLMS, the paper's)."""
+    """One of diffusers' Flax schedulers.
+
+    They are "dpm++" (DPM-Solver++ 2M), "ddim" and "pndm" (PLMS, the paper's).
+    """
     with _upstream_silenced():
         from diffusers import (
             FlaxDDIMScheduler,

@@ -1,7 +1,7 @@
 """The UNet's parameters as trees: made, taken apart by kind, and put together again.
 
-Which leaves are temporal and which are gated is read from the module names, so that freezing, shipping and
-image mode all mean the same parts.
+Which leaves are temporal and which are gated is read from the module names, so that freezing,
+shipping and image mode all mean the same parts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GATED = ("fuser",)
 
 
 def split_params(params, markers: tuple[str, ...]) -> tuple[dict, dict]:
-    """Two trees: the parameters below a module whose name starts with one of `markers`, and the others."""
+    """Two trees: what is below a module whose name starts with one of `markers`, and the rest."""
     flat = flatten_dict(params)
     inside = {
         path: leaf

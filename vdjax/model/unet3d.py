@@ -1,10 +1,10 @@
 """The 3D UNet: ModelScope's text-to-video network with a place for grounding tokens.
 
-Noisy latents of a clip, timesteps, the scene's text tokens and, where gates are on, grounding tokens per
-frame enter; the prediction (noise or velocity, by training) leaves in the latents' shape. Modules, order and
-names are diffusers' UNet3DConditionModel, so that its weights fit; gated layers sit in every spatial
-transformer and in no temporal one, as in VideoDirectorGPT (section 3.2) and LVD. One configuration drives
-every size.
+Noisy latents of a clip, timesteps, the scene's text tokens and, where gates are on, grounding
+tokens per frame enter; the prediction (noise or velocity, by training) leaves in the latents'
+shape. Modules, order and names are diffusers' UNet3DConditionModel, so that its weights fit; gated
+layers sit in every spatial transformer and in no temporal one, as in VideoDirectorGPT (section 3.2)
+and LVD. One configuration drives every size.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ from vdjax.model.blocks import (
 
 @dataclass(frozen=True, kw_only=True)
 class UNet3DConfig:
-    """Shape of the UNet. `attention` says, level by level from the finest, where transformers stand."""
+    """Shape of the UNet.
+
+    `attention` says, level by level from the finest, where transformers stand.
+    """
 
     sample_size: int = 16
     in_channels: int = 4
@@ -55,8 +58,9 @@ class UNet3DConfig:
 class UNet3D(nn.Module):
     """Predicts what was mixed into the latents of a clip.
 
-    `video=False` bypasses every temporal layer: each frame is then an image of its own (image mode, in
-    which the gated layers are trained). Without `grounding` the gated layers are not part of the program.
+    `video=False` bypasses every temporal layer: each frame is then an image of its own (image mode,
+    in which the gated layers are trained). Without `grounding` the gated layers are not part of the
+    program.
     """
 
     config: UNet3DConfig
@@ -113,9 +117,10 @@ class UNet3D(nn.Module):
 
 
 class _Level(nn.Module):
-    """The layers of one resolution, each: residual block, temporal convolution, spatial, temporal attention.
+    """The layers of one resolution.
 
-    On the way up a layer first takes one of the `skips`, put behind the hidden channels.
+    Each is a residual block, a temporal convolution, spatial and temporal attention. On the way up
+    a layer first takes one of the `skips`, put behind the hidden channels.
     """
 
     config: UNet3DConfig

@@ -19,6 +19,9 @@ def guide(
 
 
 def gated_steps(alpha: float, num_inference_steps: int) -> int:
-    """How many first steps run with the gates on: int(alpha · N) (VideoDirectorGPT, appendix J.1)."""
+    """How many first steps run with the gates on: int(alpha · N).
+
+    VideoDirectorGPT, appendix J.1.
+    """
     # A tenth of ten is one step, whatever 0.1 is in binary.
     return int(round(alpha * num_inference_steps, 6))

@@ -1,8 +1,9 @@
 """Noise to latents: one step function, run whole by `scan` or step by step by `stream`.
 
-A `Conditions` (text and grounding tokens, each with its unconditional twin), a key and the scheduler's name
-enter; clean latents leave. Steps before `gated_steps` run a program with the gated layers, those after it a
-program without them. Boxes, words, guidance, alpha and seed are arrays: changing them compiles nothing.
+A `Conditions` (text and grounding tokens, each with its unconditional twin), a key and the
+scheduler's name enter; clean latents leave. Steps before `gated_steps` run a program with the gated
+layers, those after it a program without them. Boxes, words, guidance, alpha and seed are arrays:
+changing them compiles nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import flax.struct
 import jax
@@ -23,7 +25,7 @@ from vdjax.sample.guidance import guide
 
 @flax.struct.dataclass
 class Conditions:
-    """What a clip is made from. The first half of each batch is unconditional, the second conditional."""
+    """What a clip is made from: first half of the batch unconditional, second half conditional."""
 
     text: Float[Array, "twice length width"]
     grounding: Float[Array, "twice frame token width"]
@@ -47,7 +49,7 @@ class Sampler:
         return state, state.timesteps
 
     def step(self, params, state, latents, timestep, conditions: Conditions, scale, *, gated: bool):
-        """One denoising step: predict with and without conditions, guide, let the scheduler advance."""
+        """One denoising step: predict with and without conditions, guide, let the scheduler act."""
         twice = jnp.concatenate([latents, latents])
         times = jnp.broadcast_to(timestep, (twice.shape[0],))
         both = UNet3D(self.unet).apply(
@@ -57,7 +59,7 @@ class Sampler:
             conditions.text,
             conditions.grounding if gated else None,
         )
-        prediction = guide(both, scale)
+        prediction = guide(cast(jax.Array, both), scale)
         scheduler = make_scheduler(self.scheduler, self.noise)
         latents, state = scheduler.step(state, prediction, timestep, latents, return_dict=False)
         return state, latents

@@ -1,7 +1,8 @@
 """A system's parts with their weights in memory: what every paper's order of steps is written with.
 
-`load("storybook")` (or a folder of weights) gives a `LoadedModel`; its methods take words, boxes and
-pictures and give embeddings, tokens, predictions and frames. Programs are compiled once per preset and shape.
+`load("storybook")` (or a folder of weights) gives a `LoadedModel`; its methods take words, boxes
+and pictures and give embeddings, tokens, predictions and frames. Programs are compiled once per
+preset and shape.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ PARTS = ("autoencoder", "clip", "unet", "prior", "guided")
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """Configurations, parameters (by part: autoencoder, clip, unet, net, prior) and the tokenizer."""
+    """Configurations, tokenizer, and parameters by part: autoencoder, clip, unet, net, prior."""
 
     preset: Preset
     params: dict[str, Any]
@@ -52,7 +53,7 @@ class LoadedModel:
         *,
         video: bool = True,
     ) -> Float[Array, "batch frame height width channel"]:
-        """The UNet's prediction, in the shape of `latents`; without `grounding` the gates are not run."""
+        """The UNet's prediction, in the shape of `latents`; without `grounding` no gate is run."""
         return self._programs.unet(
             self.params["unet"], latents, timesteps, text, grounding, video=video
         )
@@ -78,7 +79,7 @@ class LoadedModel:
     def imagine(
         self, texts: Sequence[str], keys: Sequence[jax.Array]
     ) -> Float[Array, "text projection"]:
-        """One unit-length image embedding per text, drawn by the prior, each with a key of its own."""
+        """One unit-length image embedding per text, drawn by the prior with a key of its own."""
         params = self.params["clip"]
         embedding, states = (
             self.embed_text([*texts, ""]),
@@ -172,7 +173,7 @@ def blank_grounding(preset: Preset, batch: int, frames: int) -> Grounding:
 
 
 def load(source: str | Path = "storybook") -> LoadedModel:
-    """Load a system: the name of a shipped preset, "toy" for tiny random weights, or a folder of weights.
+    """Load a system by its preset's name ("toy" has tiny random weights) or from its folder.
 
     Raises:
         UserError: there is no such preset or folder.

@@ -1,8 +1,8 @@
-"""VideoDirectorGPT: one sentence to a film of several scenes, nothing here but the order of the steps.
+"""VideoDirectorGPT: a sentence to a film of several scenes; nothing here but the order of steps.
 
-Plan the scenes (section 3.1); draw one image embedding per entity and place and keep it over the scenes of
-its group; make grounding tokens frame by frame; denoise each scene as a clip of its own, the layout guiding
-the first alpha·N steps (section 3.2 and appendix J.1); decode.
+Plan the scenes (section 3.1); draw one image embedding per entity and place and keep it over the
+scenes of its group; make grounding tokens frame by frame; denoise each scene as a clip of its own,
+the layout guiding the first alpha·N steps (section 3.2 and appendix J.1); decode.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from vdjax.ground.tokens import Grounding
 from vdjax.model.hf import SCHEDULERS
 from vdjax.plan import VideoPlan, base_name, frame_boxes, identities
 from vdjax.plan import plan as make_plan
+from vdjax.plan.boxes import Box
 from vdjax.progress import Progress, silent
 from vdjax.runtime import enable_compilation_cache
 from vdjax.sample.guidance import gated_steps
@@ -33,7 +34,7 @@ from vdjax.systems.loaded import LoadedModel, blank_grounding, load
 
 STEPS = 16
 GUIDANCE = 4.0
-"""Defaults of the storybook weights, chosen on validation plans; the full-size model's are 50 and 9."""
+"""Defaults of the storybook weights, chosen on validation plans; at full size they are 50 and 9."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Film:
     report: dict[str, Any]
 
     def save(self, folder: str | Path) -> Path:
-        """Write film.mp4, film.gif, storyboard.png, plan.json, frames and report.json; whole or not at all."""
+        """Write the film, its storyboard, plan, frames and report; whole or not at all."""
         from vdjax.media.film import save_film
 
         return save_film(folder, self.plan, self.frames, self.report)
@@ -93,7 +94,8 @@ def film(
     known = sorted({name for scene in made.scenes for name in scene.entities})
     if strangers := sorted(set(pictures) - set(known)):
         raise UserError(
-            f"picture for {strangers[0]!r}: the plan has no entity of that name; it has {', '.join(known)}"
+            f"picture for {strangers[0]!r}: the plan has no entity of that name; "
+            f"it has {', '.join(known)}"
         )
     clock = _Stopwatch()
     enable_compilation_cache()
@@ -113,7 +115,7 @@ def film(
     )
     clips: list[np.ndarray] = []
     step_seconds: list[float] = []
-    for number, scene in enumerate(made.scenes, 1):
+    for number in range(1, len(made.scenes) + 1):
         conditions = scene_conditions(model, made, number, embeddings, count, image_grounding)
         key = jax.random.fold_in(jax.random.key(seed), number)
         latents = start_latents(model, key, count)
@@ -155,8 +157,8 @@ def identity_embeddings(
 ) -> dict[str, Float[Array, " projection"]]:
     """One image embedding per identity of the plan: a user's picture, or a draw of the prior.
 
-    Each draw has a key made of the seed and the identity's own name, so that what else is in the plan
-    does not change it.
+    Each draw has a key made of the seed and the identity's own name, so that what else is in the
+    plan does not change it.
     """
     found: dict[str, Float[Array, " projection"]] = {}
     to_draw: dict[str, str] = {}
@@ -181,11 +183,11 @@ def scene_conditions(
     frames: int,
     image_grounding: bool = True,
 ) -> Conditions:
-    """Text states and grounding tokens of scene `number` (from 1), each behind its unconditional twin."""
+    """Text states and grounding tokens of scene `number` (from 1), behind unconditional twins."""
     scene = plan.scene(number)
     who = identities(plan)
     names = [*scene.entities, scene.background]
-    whole = [(0.0, 0.0, 1.0, 1.0)] * frames
+    whole: list[Box | None] = [(0.0, 0.0, 1.0, 1.0)] * frames
     boxes = [*frame_boxes(scene, frames).values(), whole]
     blank = blank_grounding(model.preset, 1, frames)
     size = blank.boxes.shape[2]
@@ -193,7 +195,7 @@ def scene_conditions(
         raise UserError(
             f"scene {number} has {len(names) - 1} entities; this model takes at most {size - 1}"
         )
-    # The background keeps the last token, as in training; entities fill the first ones.
+    # The background keeps the last token; entities fill the first ones, null tokens the rest.
     places = [*range(len(names) - 1), size - 1]
     box_array = np.zeros((1, frames, size, 4), np.float32)
     present = np.zeros((1, frames, size), bool)

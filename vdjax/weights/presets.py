@@ -1,7 +1,7 @@
 """The sizes of the one code path: a preset names every configuration of a system.
 
-`storybook` ships trained; `toy` is random and tiny, for tests and for the from-scratch parts of notebooks.
-A preset travels inside the weights as JSON; unknown keys are refused.
+`storybook` ships trained; `toy` is random and tiny, for tests and for the from-scratch parts of
+notebooks. A preset travels inside the weights as JSON; unknown keys are refused.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from vdjax.model.unet3d import UNet3DConfig
 class Preset:
     """Every configuration of one system.
 
-    `shared_noise` is the share of the noise's variance that the frames of a clip have in common (PYoCo's
-    mixed noise, Ge et al. 2023): 0 for full-size weights, which were trained without.
+    `shared_noise` is the share of the noise's variance that the frames of a clip have in common
+    (PYoCo's mixed noise, Ge et al. 2023): 0 for full-size weights, which were trained without.
     """
 
     name: str
@@ -40,7 +40,8 @@ class Preset:
     def storybook(cls) -> Preset:
         """16 frames of 128 × 128 pixels, latents 16 × 16 × 4; runs on a laptop's CPU.
 
-        Velocity prediction and half-shared noise are chosen for a model that learns from few samples.
+        Velocity prediction and half-shared noise are chosen for a model that learns from few
+        samples.
         """
         return cls(
             name="storybook",
