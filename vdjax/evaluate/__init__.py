@@ -1,1 +1,2 @@
-"""Measures that owe the generator nothing: is what was planned on the screen, and does it stay the same?"""
+"""Measures that owe the generator nothing: is what was planned on the screen, and does it stay the
+same?"""

@@ -1,10 +1,10 @@
 """The detector's own accuracy, to be known before anything it says is believed.
 
-A detector enters; how many of the things in real pictures it finds, names and knows the look of leaves,
-on pictures as they are and on pictures made worse the way a generator makes them. The pictures are the
-storybook's held-out split: backgrounds the detector was not trained on, laid out by other code and
-another stream than its training pictures. Their (name, look) pairs it has seen: see
-`vdjax.train.detector` for why.
+A detector enters; how many of the things in real pictures it finds, names and knows the look of
+leaves, on pictures as they are and on pictures made worse the way a generator makes them. The
+pictures are the storybook's held-out split: backgrounds the detector was not trained on, laid out
+by other code and another stream than its training pictures. Their (name, look) pairs it has seen:
+see `vdjax.train.detector` for why.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def accuracies(
 
 
 def tally(sample: Clip, seen: Sequence[Detection]) -> _Tally:
-    """What of one picture was found. Each detection counts for one thing, the best overlap first."""
+    """What of one picture was found; each detection counts once, the best overlap first."""
     boxes = sample.boxes[:, 0].astype(np.float64)
     free = _free_shares(boxes) >= LEAST_FREE
     overlap = iou(boxes, boxes_of(seen))

@@ -1,8 +1,8 @@
 """Films made of the artwork itself: what a generator that never errs would make of a plan.
 
-A plan enters, frames leave; the measure taken of them is the ceiling. Each identity of the plan gets one
-look and each background one view, drawn from the seed, and backgrounds are variants that neither the
-generator nor the detector was trained on.
+A plan enters, frames leave; the measure taken of them is the ceiling. Each identity of the plan
+gets one look and each background one view, drawn from the seed, and backgrounds are variants that
+neither the generator nor the detector was trained on.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def real_film(
 ) -> Film:
     """The plan as real composites, one array of frames per scene.
 
-    Can stand in for a generator. `gates` does nothing; without `image_grounding` each scene draws the
-    looks of its things anew, as a generator does that knows them by name only.
+    Can stand in for a generator. `gates` does nothing; without `image_grounding` each scene draws
+    the looks of its things anew, as a generator does that knows them by name only.
     """
     del gates
     known = identities(plan)

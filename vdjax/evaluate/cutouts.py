@@ -33,7 +33,7 @@ def cut(
 
 
 def windows(boxes: Float[np.ndarray, "box 4"]) -> Float[np.ndarray, "box 4"]:
-    """What the cut-outs of these boxes show: the boxes with their margin, in shares of the frame."""
+    """What the cut-outs of these boxes show: the boxes with their margin."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]) / 2 * MARGIN
     return np.concatenate([centre - half, centre + half], 1)

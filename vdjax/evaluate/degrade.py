@@ -1,4 +1,4 @@
-"""What a generator does to pictures, done to real ones: softness, blocks, noise, wrong colours, bent shapes.
+"""What a generator does to pictures, done to real ones: softness, blocks, noise, bent shapes.
 
 A frame enters, a worse one leaves. The detector is trained on random mixtures of these and is then
 measured on each of them at a stated strength, so that its errors can be told from the generator's.
@@ -35,7 +35,7 @@ def soften(frame: Frame, factor: float) -> Frame:
 
 
 def blocks(frame: Frame, kept: int) -> Frame:
-    """Only the lowest `kept` × `kept` cosines of every 8 × 8 block: what a latent of stride 8 may lose."""
+    """Only the lowest `kept` × `kept` cosines of every 8 × 8 block, as a latent may keep them."""
     height, width = frame.shape[0] // 8 * 8, frame.shape[1] // 8 * 8
     keep = _low_pass(kept)
     cut = frame[:height, :width].astype(np.float32).reshape(height // 8, 8, width // 8, 8, 3)
@@ -75,7 +75,7 @@ def jpeg(frame: Frame, quality: int) -> Frame:
 def recolour(
     frame: Frame, gain: float, offset: float, saturation: float, tint: tuple[float, float, float]
 ) -> Frame:
-    """Contrast `gain` about mid-grey, `offset` and `tint` in grey levels, `saturation` about the grey."""
+    """Contrast `gain` about mid-grey; `offset` and `tint` in grey levels; `saturation`."""
     x = frame.astype(np.float32)
     grey = x.mean(-1, keepdims=True)
     x = grey + saturation * (x - grey)
@@ -101,7 +101,7 @@ def bend(frame: Frame, pixels: float, rng: np.random.Generator) -> Frame:
 
 
 def mixture(frame: Frame, rng: np.random.Generator) -> Frame:
-    """A random mixture at random strengths, as in training; about one in five leaves the frame as it is."""
+    """A random mixture at random strengths, as in training; one in five is the frame itself."""
     if rng.random() < 0.2:
         return frame
     if rng.random() < 0.35:

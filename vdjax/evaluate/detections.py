@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -12,7 +12,7 @@ from jaxtyping import Float64, UInt8
 
 @dataclass(frozen=True)
 class Detection:
-    """One thing seen in one frame. `box` is x0 y0 x1 y1 in shares of the frame; `score` is 0 to 1."""
+    """One thing seen in a frame. `box` is x0 y0 x1 y1 in shares of it; `score` is 0 to 1."""
 
     name: str
     look: str
@@ -20,6 +20,7 @@ class Detection:
     box: tuple[float, float, float, float]
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Anything that finds named things in frames.
 

@@ -1,8 +1,8 @@
 """The detector for the storybook world: frames enter, named boxes leave.
 
-The finder proposes boxes, the namer says which drawing each cut-out shows and moves the box to it, then
-looks once more at the moved cut-out. The weights are the package's own and come from
-`vdjax train detector`; nothing of the generator is in them.
+The finder proposes boxes, the namer says which drawing each cut-out shows and moves the box to it,
+then looks once more at the moved cut-out. The weights are the package's own and come from `vdjax
+train detector`; nothing of the generator is in them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _CUTOUTS = 32  # cut-outs per compiled call
 
 
 class StorybookDetector:
-    """`params` is {"finder": tree, "namer": tree}; `StorybookDetector.shipped()` has the package's."""
+    """`params` is {"finder": tree, "namer": tree}; `StorybookDetector.shipped()` has the
+    package's."""
 
     def __init__(self, params: Mapping[str, Any], threshold: float = THRESHOLD) -> None:
         self._params = jax.tree_util.tree_map(lambda x: jnp.asarray(x, jnp.float32), dict(params))
@@ -136,7 +137,8 @@ def _peaks(
 
 
 def _parts(items: np.ndarray, size: int) -> list[np.ndarray]:
-    """The items in parts of `size`, the last one filled up with zeros, so that one shape is compiled."""
+    """The items in parts of `size`, the last one filled up with zeros, so that one shape is
+    compiled."""
     short = -len(items) % size
     filled = np.concatenate([items, np.zeros((short, *items.shape[1:]), items.dtype)])
     return np.split(filled, len(filled) // size)

@@ -1,9 +1,9 @@
-"""`vdjax evaluate layout`: are the things there, in their boxes, moving, and the same in every scene?
+"""`vdjax evaluate layout`: are things there, in their boxes, moving, the same in every scene?
 
-A generator enters as one function; a dictionary of figures leaves, each beside the same figure of the
-same generator without its gates and of real composites. What was seen in a film is kept in the output
-folder as soon as it is seen, so that an evaluation that was killed goes on where it stopped, and the
-middle frame of every scene is kept beside it for people to look at.
+A generator enters as one function; a dictionary of figures leaves, each beside the same figure of
+the same generator without its gates and of real composites. What was seen in a film is kept in the
+output folder as soon as it is seen, so that an evaluation that was killed goes on where it
+stopped, and three frames of every scene are kept beside it for people to look at.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -37,11 +37,12 @@ _VERSION = 1
 _ACCURACY_PICTURES = 300
 
 
+@runtime_checkable
 class Render(Protocol):
     """Makes the film of a plan: per scene an array of uint8 frames, 128 × 128 × 3.
 
-    `gates` off: the same backbone, prompts and seed without its gated layers. `image_grounding` off:
-    grounding tokens hold names and boxes, but no image embedding.
+    `gates` off: the same backbone, prompts and seed without its gated layers. `image_grounding`
+    off: grounding tokens hold names and boxes, but no image embedding.
     """
 
     def __call__(
@@ -77,12 +78,12 @@ def run(
         render: the generator.
         plans: how many of the held-out plans, taken from the skills in turn; None for all.
         seed: the film of plan number n is made from seed + n.
-        out: gains `layout.json` (the result), `layout.txt` (the table) and `films/` (what was seen in each
-            film, and its middle frames). Started again on the same folder, films that were seen are not
-            made again.
+        out: gains `layout.json` (the result), `layout.txt` (the table) and `films/` (what was seen
+            in each film, and three frames of each scene). Started again on the same folder, films
+            that were seen are not made again.
         report: takes lines of progress.
-        generator: names the generator's weights and settings. What was seen of a generator of another
-            name, with another detector or seed, is not used.
+        generator: names the generator's weights and settings. What was seen of a generator of
+            another name, or with another detector or seed, is not used.
         detector: another one than the shipped one.
 
     Returns:
@@ -194,8 +195,8 @@ def _checked(one: HeldOutPlan, film: Any) -> list[np.ndarray]:
     )
     if len(scenes) != len(one.plan.scenes) or not good:
         raise ValueError(
-            f"the generator gave {shapes} for {one.label}; it must give {len(one.plan.scenes)} arrays "
-            f"of uint8 frames, (frame, 128, 128, 3)"
+            f"the generator gave {shapes} for {one.label}; it must give "
+            f"{len(one.plan.scenes)} arrays of uint8 frames, (frame, 128, 128, 3)"
         )
     return scenes
 

@@ -1,12 +1,15 @@
 """The two small networks of the detector: one finds things, the other names what was found.
 
-`Finder` is CenterNet without classes (Zhou et al. 2019, "Objects as Points", section 4): a frame enters,
-and per cell of a 16 × 16 grid there leaves how likely a thing's centre lies there, and the thing's box.
-`Namer` looks at one cut-out at a time and says which of the 256 drawings it shows, or that it shows none,
-and where in the cut-out the drawing's box really is: the second stage of a region-based detector
-(Girshick 2015, "Fast R-CNN", section 2). Departure from CenterNet: names are not told apart on the grid.
-A cut-out is scale-free, so the drawings are learned from a tenth of the pictures; and the grid has one
-easy question to answer, which holds for things that are drawn badly too.
+`Finder` is CenterNet without classes (Zhou et al. 2019, "Objects as Points", section 4): a frame
+enters, and per cell of a 16 × 16 grid there leaves how likely a thing's centre lies there, and the
+thing's box.
+
+`Namer` looks at one cut-out at a time and says which of the 256 drawings it shows, or
+that it shows none, and where in the cut-out the drawing's box really is: the second stage of a
+region-based detector (Girshick 2015, "Fast R-CNN", section 2). Departure from CenterNet: names are
+not told apart on the grid. A cut-out is scale-free, so the drawings are learned from a tenth of
+the pictures; and the grid has one easy question to answer, which holds for things that are drawn
+badly too.
 
 No weights, layers or features are shared with the generator, its autoencoder or its CLIP.
 """
@@ -49,8 +52,8 @@ class _Residual(nn.Module):
 class Finder(nn.Module):
     """Frames in -1..1 to a grid of (logit of a centre, box sides in frame units).
 
-    Sides are the distances from the middle of the cell to the box's left, top, right and bottom edge;
-    they may be negative where the cell lies outside the box.
+    Sides are the distances from the middle of the cell to the box's left, top, right and bottom
+    edge; they may be negative where the cell lies outside the box.
     """
 
     @nn.compact
@@ -64,16 +67,17 @@ class Finder(nn.Module):
         x8 = _Residual()(x8 + _doubled(nn.Conv(96, (1, 1))(x4)))
         x16 = _Residual()(x16 + _doubled(nn.Conv(64, (1, 1))(x8)))
         x16 = _Conv(64)(x16)
-        # The prior of focal loss (Lin et al. 2017, section 4.1): about one cell in a hundred holds a centre.
+        # The prior of focal loss (Lin et al. 2017, section 4.1): one cell in a hundred is a centre.
         centre = nn.Conv(1, (1, 1), bias_init=nn.initializers.constant(-4.6))(x16)[..., 0]
         sides = nn.Conv(4, (1, 1), bias_init=nn.initializers.constant(0.2))(x16)
         return centre, sides
 
 
 class Namer(nn.Module):
-    """Cut-outs in -1..1 to (logits of 256 drawings and of "nothing", box of the drawing in the cut-out).
+    """Cut-outs in -1..1 to (logits of 256 drawings and of "nothing", box of the drawing).
 
-    Drawing number `4 * name + look`; "nothing" is the last. Boxes are x0 y0 x1 y1 in 0..1 of the cut-out.
+    Drawing number `4 * name + look`; "nothing" is the last. Boxes are x0 y0 x1 y1 in 0..1 of the
+    cut-out.
     """
 
     drawings: int = 256
@@ -88,13 +92,13 @@ class Namer(nn.Module):
         x = x.reshape(x.shape[0], -1)
         x = nn.silu(nn.LayerNorm()(nn.Dense(256, use_bias=False)(x)))
         inset = 0.5 / MARGIN
-        usual = jnp.array([0.5 - inset, 0.5 - inset, 0.5 + inset, 0.5 + inset])
+        usual = jnp.array([[0.5 - inset, 0.5 - inset, 0.5 + inset, 0.5 + inset]])
         box = usual + nn.Dense(4, kernel_init=nn.initializers.normal(0.01))(x)
         return nn.Dense(self.drawings + 1)(x), box
 
 
 def _folded(x: Float[Array, "batch h w c"]) -> Float[Array, "batch h2 w2 c4"]:
-    """Each 2 × 2 block of pixels as one pixel of four times the channels: half the cost, nothing lost."""
+    """Each 2 × 2 block of pixels as one pixel: less to compute, nothing lost."""
     b, h, w, c = x.shape
     blocks = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
     return blocks.reshape(b, h // 2, w // 2, 4 * c)

@@ -1,12 +1,12 @@
 """The fixed set of held-out plans that layouts are measured on.
 
-Nothing enters; 150 plans leave, the same ones always: 24 each for object, count, spatial, scale and
-movement, and 30 films of two or three scenes for identity. Boxes are given in numbers, as a careful
-director would lay them out, in sizes the world's pictures have; every description says in words what the
-boxes say in numbers, so that a model without gates can be asked the same. Half of the plans with two
-things combine names that training never shows together, and half of the other descriptions take a form
-that no training caption has. The order is stratified: any first part of a skill holds its relations about
-equally.
+Nothing enters; 150 plans leave, the same ones always: 24 each for object, count, spatial, scale
+and movement, and 30 films of two or three scenes for identity. Boxes are given in numbers, as a
+careful director would lay them out, in sizes the world's pictures have; every description says in
+words what the boxes say in numbers, so that a model without gates can be asked the same. Half of
+the plans with two things combine names that training never shows together, and half of the other
+descriptions take a form that no training caption has. The order is stratified: any first part of a
+skill holds its relations about equally.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class HeldOutPlan:
     number: int
     plan: VideoPlan
     question: Question
+
+    def __hash__(self) -> int:
+        return self.number  # plans hold dictionaries, which have no hash
 
     @property
     def label(self) -> str:

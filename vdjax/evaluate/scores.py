@@ -1,7 +1,7 @@
 """From detections of whole films to the figures of the table.
 
-Per plan and arm (a way of making its film) the detections of every frame enter; one figure per skill with
-its interval leaves. A plan is one observation.
+Per plan and arm (a way of making its film) the detections of every frame enter; one figure per
+skill with its interval leaves. A plan is one observation.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ _FILLED = 0.5
 def score(films: Mapping[HeldOutPlan, SeenFilm]) -> dict[str, Any]:
     """Every figure of one arm.
 
-    "object", "count", "spatial", "scale": mean over plans of the share of frames that pass, and the same
-    of the middle frame under "... (middle frame)"; "spatial: left" and so on are its parts. "movement":
-    right direction, a thing not found counting as wrong; "movement: found" and "movement: sign where found"
-    are its two halves. "iou": planned box against detection, 0 where missing, and "boxes filled": the share
-    with IoU of at least 0.5, both over all plans. "identity": the same look in every scene, with
-    "identity: found" (seen in every scene), "identity where found", and two levels of chance.
+    "object", "count", "spatial", "scale": mean over plans of the share of frames that pass, and
+    the same of the middle frame under "... (middle frame)"; "spatial: left" and so on are its
+    parts. "movement": right direction, a thing not found counting as wrong; "movement: found" and
+    "movement: sign where found" are its two halves. "iou": planned box against detection, 0 where
+    missing, and "boxes filled": the share with IoU of at least 0.5, both over all plans.
+    "identity": the same look in every scene, with "identity: found" (seen in every scene),
+    "identity where found", and two levels of chance.
     """
     figures: dict[str, Figure] = {}
     for skill in _OVER_FRAMES:

@@ -1,10 +1,11 @@
 """Did a film do what its plan asks? One question per skill, answered from detections alone.
 
 Object, count, spatial and scale are VPEval's predicates (Cho et al. 2023, "Visual Programming for
-Text-to-Image Generation and Evaluation", section 4), asked of every frame; movement is ActionBench-Direction
-as VideoDirectorGPT uses it (section 4). Departures, where the papers are silent or too kind: a share of
-frames is averaged and the middle frame reported too; a moving thing must move by `LEAST_MOVE`; a thing that
-is not detected counts as a failure everywhere, and how often that happens is reported beside it.
+Text-to-Image Generation and Evaluation", section 4), asked of every frame; movement is
+ActionBench-Direction as VideoDirectorGPT uses it (section 4). Departures, where the papers are
+silent or too kind: a share of frames is averaged and the middle frame reported too; a moving thing
+must move by `LEAST_MOVE`; a thing that is not detected counts as a failure everywhere, and how
+often that happens is reported beside it.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ DIRECTIONS = ("left", "right", "up", "down")
 class Question:
     """What a plan asks about `name`.
 
-    "count": there are `number` of it. "spatial" and "scale": `relation` says how `other` lies to it, or
-    compares with it. "movement": `relation` is the direction. "identity": it looks the same in each scene.
+    "count": there are `number` of it. "spatial" and "scale": `relation` says how `other` lies to
+    it, or compares with it. "movement": `relation` is the direction. "identity": it looks the same
+    in each scene.
     """
 
     skill: str
@@ -91,7 +93,7 @@ def scale_holds(first: Box, second: Box, relation: str) -> bool:
 
 @dataclass(frozen=True)
 class Movement:
-    """`detected` on the first and the last frame; moved the right way `by_sign`, and far enough too."""
+    """`detected` on the first and last frame; the right way `by_sign`; `right`: far enough too."""
 
     detected: bool
     by_sign: bool
@@ -127,10 +129,10 @@ def same_look(looks: Sequence[str | None]) -> bool:
 
 
 def box_overlaps(seen: Seen, planned: Sequence[Box], name: str) -> Float[np.ndarray, " planned"]:
-    """IoU of each planned box of `name` in a frame with the detection given to it; 0 where there is none.
+    """IoU of each planned box of `name` in a frame with its detection; 0 where there is none.
 
-    As many detections as there are planned boxes take part, best score first, so that a guess too many
-    cannot help. Each is given to one planned box, the largest overlap first.
+    As many detections as there are planned boxes take part, best score first, so that a guess too
+    many cannot help. Each is given to one planned box, the largest overlap first.
     """
     found = boxes_of(named(seen, name)[: len(planned)])
     overlap = iou(np.array(planned, np.float64).reshape(-1, 4), found)

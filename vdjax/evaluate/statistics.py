@@ -19,7 +19,8 @@ _RESAMPLES = 4000
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value with its 95 % interval over `plans` observations; None where there are none."""
+    """A measured value with its 95 % interval over `plans` observations; None where there are
+    none."""
 
     value: float | None
     low: float | None
@@ -41,7 +42,7 @@ def share(passed: Sequence[bool]) -> Figure:
     p = sum(map(bool, passed)) / n
     middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    # In exact arithmetic the interval holds p and ends at 0 or 1 with it; in floats it misses by a bit.
+    # In exact arithmetic the interval holds p, and ends at 0 or 1 with it; floats miss by a bit.
     return Figure(p, max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half)), n)
 
 

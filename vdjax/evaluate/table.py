@@ -1,4 +1,4 @@
-"""The result of an evaluation as a table for a terminal of 80 columns and more. Standard library only."""
+"""The result of an evaluation as a table for a terminal. Standard library only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def _detector(result: Result) -> list[str]:
             ]
         )
     return [
-        f"The detector itself, on {clean['pictures']} held-out real pictures of {clean['things']} things",
+        f"The detector itself, on {clean['pictures']} held-out real pictures "
+        f"of {clean['things']} things",
         *_aligned(rows),
     ]
 
