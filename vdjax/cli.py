@@ -190,10 +190,17 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _evaluate_layout(options: argparse.Namespace) -> int:
-    from vdjax.evaluate.layout import run
+    from vdjax.evaluate.generator import generator
+    from vdjax.evaluate.layout import format_table, run
 
-    given = {name: getattr(options, name) for name in ("plans", "steps", "output")}
-    run(**{name: value for name, value in given.items() if value is not None})
+    settings = {name: getattr(options, name) for name in ("steps", "guidance", "scheduler")}
+    given = {name: value for name, value in settings.items() if value is not None}
+    made = generator(options.preset, **given)
+    result = run(
+        made, plans=options.plans, seed=options.seed, out=options.output, generator=made.name
+    )
+    print(format_table(result))
+    print(f"\nwrote {options.output}")
     return 0
 
 
@@ -248,9 +255,20 @@ def _parser() -> argparse.ArgumentParser:
     layout = measures.add_parser(
         "layout", help="are the things there, in their boxes, moving, and the same in every scene"
     )
-    layout.add_argument("--plans", type=_count, help="how many of the fixed held-out plans to use")
+    layout.add_argument("--plans", type=_count, help="how many of the held-out plans (all)")
+    layout.add_argument("--seed", type=_seed, default=0, help=_SEED)
     layout.add_argument("--steps", type=_count, help="denoising steps")
-    layout.add_argument("-o", "--output", type=_path, metavar="FILE", help="the figures as JSON")
+    layout.add_argument("--guidance", type=_positive, help="how strictly the text is followed")
+    layout.add_argument("--scheduler", help="dpm++, ddim or pndm (dpm++)")
+    layout.add_argument("--preset", default="storybook", help="which model and weights (storybook)")
+    layout.add_argument(
+        "-o",
+        "--output",
+        type=_path,
+        default=Path("runs/evaluate-layout"),
+        metavar="DIR",
+        help="figures, and what was seen; stopped, it goes on (runs/evaluate-layout)",
+    )
 
     command("doctor", _doctor, "say what is installed, what is missing, and what mends it")
     return parser

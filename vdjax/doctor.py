@@ -88,8 +88,9 @@ def _requirements(extra: str = "") -> list[Requirement]:
     for text in metadata.requires("vdjax") or []:
         requirement = Requirement(text)
         marker = requirement.marker
-        base = marker is None or marker.evaluate({"extra": ""})
-        if (extra and not base and marker.evaluate({"extra": extra})) or (not extra and base):
+        always = marker is None or marker.evaluate({"extra": ""})
+        wanted = marker is None or marker.evaluate({"extra": extra})
+        if wanted and always != bool(extra):
             needed.append(requirement)
     return needed
 

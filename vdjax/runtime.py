@@ -41,7 +41,7 @@ def enable_compilation_cache(directory: str | os.PathLike[str] | None = None) ->
     """
     import jax
 
-    chosen = jax.config.jax_compilation_cache_dir
+    chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if chosen:
         return Path(chosen)
     folder = Path(directory) if directory is not None else cache_dir() / "jax" / _processor()

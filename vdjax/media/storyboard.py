@@ -167,10 +167,16 @@ def _chip(draw: ImageDraw.ImageDraw, corner: tuple[float, float], name: str, col
         (x + wide / 2, y + high / 2),
         _drawable(name),
         font=_font(23),
-        fill=_INK if ImageColor.getcolor(colour, "L") > 135 else "white",
+        fill=_INK if _lightness(colour) > 135 else "white",
         anchor="mm",
         stroke_width=0.4,
     )
+
+
+def _lightness(colour: str) -> float:
+    """How light a colour looks, 0 to 255 (Rec. 601 luma)."""
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def _text(

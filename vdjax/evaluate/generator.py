@@ -1,0 +1,78 @@
+"""The system under measure, as the one function that the measures ask for.
+
+A preset with its weights enters; a `Render` leaves, with a name made of the weights' own bytes and
+the settings, so that what was seen of other weights is never mistaken for what these would show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import UInt8
+
+from vdjax.errors import UserError
+from vdjax.plan import VideoPlan
+from vdjax.systems.loaded import LoadedModel, load
+from vdjax.systems.videodirectorgpt import GUIDANCE, STEPS, film
+
+FRAME = 128
+"""Height and width of the frames that the detector was made for, in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator:
+    """Films plans with one model and one set of options; callable as `evaluate.layout.Render`."""
+
+    model: LoadedModel
+    steps: int = STEPS
+    guidance: float = GUIDANCE
+    scheduler: str = "dpm++"
+
+    @property
+    def name(self) -> str:
+        """Preset, fingerprint of the weights, and settings."""
+        digest = hashlib.sha256()
+        for path, leaf in jax.tree_util.tree_leaves_with_path(self.model.params):
+            digest.update(jax.tree_util.keystr(path).encode())
+            digest.update(np.asarray(leaf).tobytes())
+        return (
+            f"{self.model.preset.name} {digest.hexdigest()[:12]}, {self.scheduler}, "
+            f"{self.steps} steps, guidance {self.guidance:g}"
+        )
+
+    def __call__(
+        self, plan: VideoPlan, seed: int, *, gates: bool, image_grounding: bool
+    ) -> Sequence[UInt8[np.ndarray, "frame 128 128 3"]]:
+        made = film(
+            plan,
+            seed=seed,
+            steps=self.steps,
+            guidance=self.guidance,
+            scheduler=self.scheduler,
+            # No guided steps: the whole film by the program that has no gated layers.
+            alpha=None if gates else 0.0,
+            preset=self.model,
+            image_grounding=image_grounding,
+        )
+        return made.frames
+
+
+def generator(preset: str | Path = "storybook", **settings: object) -> Generator:
+    """A preset (or a folder of weights) ready to be measured; `settings` as in `Generator`.
+
+    Raises:
+        UserError: there is no such preset, or its frames are not of the detector's size.
+    """
+    model = load(preset)
+    size = model.preset.autoencoder.sample_size
+    if size != FRAME:
+        raise UserError(
+            f"preset {model.preset.name!r} makes frames of {size} × {size} pixels; the measure's "
+            f"detector sees frames of {FRAME} × {FRAME}"
+        )
+    return Generator(model=model, **settings)  # type: ignore[arg-type]
