@@ -29,6 +29,10 @@ Params = Mapping[str, Any]
 @contextmanager
 def _upstream_silenced():
     """Both libraries announce that their Flax classes will go; the pins answer that."""
+    # Each sets the level of its own logger when it is first imported: let that come before ours.
+    import diffusers.utils.logging
+    import transformers.utils.logging  # noqa: F401
+
     loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

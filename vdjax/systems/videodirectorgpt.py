@@ -120,7 +120,8 @@ def film(
         key = jax.random.fold_in(jax.random.key(seed), number)
         latents = start_latents(model, key, count)
         label = f"scene {number} of {len(made.scenes)}"
-        progress(label, 0, steps)
+        total = steps + (scheduler == "pndm")  # PLMS asks the network twice at its first step
+        progress(label, 0, total)
         began = time.perf_counter()
         trajectory = sampler.stream(
             model.params["unet"], latents, conditions, jnp.float32(guidance), switch
@@ -129,8 +130,7 @@ def film(
             jax.block_until_ready(latents)
             step_seconds.append(time.perf_counter() - began)
             began = time.perf_counter()
-            progress(label, min(done, steps), steps)
-        progress(label, steps, steps)
+            progress(label, done, total)
         clock.lap("denoise")
         clips.append(model.decode(latents[0]))
         clock.lap("decode")
