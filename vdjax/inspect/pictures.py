@@ -46,7 +46,7 @@ def plan_figure(plan: VideoPlan, columns: int = 4) -> Figure:
     wide = min(columns, len(plan.scenes))
     tall = -(-len(plan.scenes) // wide)
     figure = Figure(figsize=(3 * wide, 3.3 * tall), dpi=80, layout="constrained")
-    axes = figure.subplots(tall, wide, squeeze=False).flat
+    axes = list(figure.subplots(tall, wide, squeeze=False).flat)
     for axis in axes:
         axis.axis("off")
     for number, (axis, scene) in enumerate(zip(axes, plan.scenes, strict=False), 1):
