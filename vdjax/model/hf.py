@@ -30,7 +30,7 @@ Params = Mapping[str, Any]
 def _upstream_silenced():
     """Both libraries announce that their Flax classes will go; the pins answer that."""
     # Each sets the level of its own logger when it is first imported: let that come before ours.
-    import diffusers.utils.logging
+    import diffusers.utils.logging  # noqa: F401
     import transformers.utils.logging  # noqa: F401
 
     loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from vdjax.model.unet3d import UNet3D, UNet3DConfig
@@ -34,6 +35,25 @@ def merge_params(*trees) -> dict:
     for tree in trees:
         flat.update(flatten_dict(tree))
     return unflatten_dict(flat)
+
+
+def fill_params(shapes, seed: int = 0):
+    """Random parameters in the shapes of a tree (see `jax.eval_shape`); compiles nothing.
+
+    Kernels and embeddings are normal with a variance of 1 / inputs, norms' scales one, biases zero.
+    Scalars are one half, the gates among them: the layout acts on a network that never learnt.
+    """
+    rng = np.random.default_rng(seed)
+
+    def fill(path, leaf) -> jax.Array:
+        name = path[-1].key
+        if leaf.shape == () or name in ("scale", "bias"):
+            value = np.full(leaf.shape, {"scale": 1.0, "bias": 0.0}.get(name, 0.5))
+        else:
+            value = rng.normal(size=leaf.shape) / np.prod(leaf.shape[:-1]) ** 0.5
+        return jnp.asarray(value, leaf.dtype)
+
+    return jax.tree_util.tree_map_with_path(fill, shapes)
 
 
 def init_unet(config: UNet3DConfig, key: jax.Array) -> dict:

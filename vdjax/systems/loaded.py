@@ -23,7 +23,7 @@ from vdjax.ground.prior import PriorTransformer, sample_embeddings
 from vdjax.ground.tokenizer import Tokenizer
 from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.model.hf import CLIP, Autoencoder
-from vdjax.model.params import init_unet, merge_params
+from vdjax.model.params import fill_params, init_unet, merge_params
 from vdjax.model.unet3d import UNet3D
 from vdjax.weights.presets import Preset
 from vdjax.weights.store import load_checked, shipped_folder
@@ -60,11 +60,17 @@ class LoadedModel:
 
     def encode_text(self, texts: Sequence[str]) -> Float[Array, "text length width"]:
         """Token states of each text, for the UNet's cross-attention."""
-        return self._programs.text(self.params["clip"], self.tokenizer(texts))[0]
+        rows = [self._programs.text(*row)[0] for row in self._rows(texts)]
+        return jnp.asarray(np.concatenate(rows))
 
     def embed_text(self, texts: Sequence[str]) -> Float[Array, "text projection"]:
         """Unit-length CLIP embeddings of texts."""
-        return self._programs.embed_text(self.params["clip"], self.tokenizer(texts))
+        rows = [self._programs.embed_text(*row) for row in self._rows(texts)]
+        return jnp.asarray(np.concatenate(rows))
+
+    def _rows(self, texts: Sequence[str]) -> list[tuple[Any, np.ndarray]]:
+        """Text by text, so that their number compiles nothing and no text changes another's."""
+        return [(self.params["clip"], ids[None]) for ids in self.tokenizer(texts)]
 
     def embed_pictures(
         self, pictures: Sequence[UInt8[np.ndarray, "height width 3"]]
@@ -80,11 +86,7 @@ class LoadedModel:
         self, texts: Sequence[str], keys: Sequence[jax.Array]
     ) -> Float[Array, "text projection"]:
         """One unit-length image embedding per text, drawn by the prior with a key of its own."""
-        params = self.params["clip"]
-        embedding, states = (
-            self.embed_text([*texts, ""]),
-            self._programs.text(params, self.tokenizer([*texts, ""]))[0],
-        )
+        embedding, states = self.embed_text([*texts, ""]), self.encode_text([*texts, ""])
         draw = self._programs.prior
         drawn = [
             draw(
@@ -97,7 +99,7 @@ class LoadedModel:
             )
             for i, key in enumerate(keys)
         ]
-        return jnp.concatenate(drawn)
+        return jnp.asarray(np.concatenate(drawn))
 
     def ground(self, grounding: Grounding) -> Float[Array, "batch frame token width"]:
         """Grounding tokens of a batch of clips."""
@@ -181,8 +183,14 @@ def load(source: str | Path = "storybook") -> LoadedModel:
     """
     if source == "toy":
         return _random_toy()
-    folder = Path(source) if Path(source).is_dir() else shipped_folder(str(source))
-    return _from_folder(folder)
+    if Path(source).is_dir():
+        return _from_folder(Path(source))
+    if str(source) not in known_presets():
+        raise UserError(
+            f"preset {str(source)!r} is neither known nor a folder of weights: "
+            f"use {' or '.join(known_presets())}, or name such a folder"
+        )
+    return _from_folder(shipped_folder(str(source)))
 
 
 @lru_cache(maxsize=2)
@@ -207,27 +215,26 @@ def _from_folder(folder: Path) -> LoadedModel:
 def _random_toy() -> LoadedModel:
     """Tiny and untrained: its films are noise, its shapes and code paths are the real ones."""
     preset = Preset.toy()
-    keys = jax.random.split(jax.random.key(0), 4)
     width, length = preset.clip.projection_dim, preset.clip.text_positions
-    prior = PriorTransformer(preset.prior).init(
-        keys[0],
-        jnp.zeros((1, width)),
-        jnp.zeros((1,), jnp.int32),
-        jnp.zeros((1, width)),
-        jnp.zeros((1, length, preset.clip.text_width)),
-    )["params"]
-    params = {
-        "autoencoder": Autoencoder(preset.autoencoder).init(keys[1]),
-        "clip": CLIP(preset.clip).init(keys[2]),
-        "unet": init_unet(preset.unet, keys[0]),
-        "net": GroundingNet(preset.grounding).init(keys[3], blank_grounding(preset, 1, 1))[
-            "params"
-        ],
-        "prior": {"network": prior, "clip_mean": jnp.zeros(width), "clip_std": jnp.ones(width)},
-    }
-    return LoadedModel(
-        preset, params, Tokenizer(Path(__file__).with_name("toy_tokenizer.json"), length)
-    )
+
+    def init() -> dict[str, Any]:
+        key = jax.random.key(0)
+        text = jnp.zeros((1, width)), jnp.zeros((1, length, preset.clip.text_width))
+        network = PriorTransformer(preset.prior)
+        net = GroundingNet(preset.grounding)
+        return {
+            "autoencoder": Autoencoder(preset.autoencoder).init(key),
+            "clip": CLIP(preset.clip).init(key),
+            "unet": init_unet(preset.unet, key),
+            "net": net.init(key, blank_grounding(preset, 1, 1))["params"],
+            "prior": network.init(key, text[0], jnp.zeros((1,), jnp.int32), *text)["params"],
+        }
+
+    params = fill_params(jax.eval_shape(init))
+    statistics = {"clip_mean": jnp.zeros(width), "clip_std": jnp.ones(width)}
+    params["prior"] = {"network": params["prior"], **statistics}
+    tokenizer = Tokenizer(Path(__file__).with_name("toy_tokenizer.json"), length)
+    return LoadedModel(preset, params, tokenizer)
 
 
 def known_presets() -> list[str]:
