@@ -1,8 +1,8 @@
 """Noise to latents: one step function, run whole by `scan` or step by step by `stream`.
 
-A `Conditions` (text and grounding tokens, each with its unconditional twin), a key and the
-scheduler's name enter; clean latents leave. Steps before `gated_steps` run a program with the gated
-layers, those after it a program without them. Boxes, words, guidance, alpha and seed are arrays:
+Noise and a `Conditions` (text and grounding tokens, each with its unconditional twin) enter; clean
+latents leave. Steps before `gated_steps` run a program with the gated layers, those after it a
+program without them. Boxes, words, guidance, alpha and seed are arrays:
 changing them compiles nothing.
 """
 
@@ -16,7 +16,8 @@ from typing import cast
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Int, Int32
 
 from vdjax.model.hf import NoiseConfig, make_scheduler
 from vdjax.model.unet3d import UNet3D, UNet3DConfig
@@ -69,13 +70,13 @@ class Sampler:
         """All steps in one program; gates are on before step `switch` (an integer array)."""
         state, timesteps = self.begin(latents)
 
-        def body(carry, i):
-            state, latents = carry
-            args = (params, state, latents, timesteps[i], conditions, scale)
+        def body(carry, now):
+            (state, latents), (timestep, step) = carry, now
+            args = (params, state, latents, timestep, conditions, scale)
             run = partial(self.step, gated=True), partial(self.step, gated=False)
-            return jax.lax.cond(i < switch, *run, *args), None
+            return jax.lax.cond(step < switch, *run, *args), None
 
-        (_, latents), _ = jax.lax.scan(body, (state, latents), jnp.arange(timesteps.shape[0]))
+        (_, latents), _ = jax.lax.scan(body, (state, latents), (timesteps, self._steps(timesteps)))
         return latents
 
     @partial(jax.jit, static_argnums=(0,), static_argnames=("gated",))
@@ -87,8 +88,14 @@ class Sampler:
     ) -> Iterator[Float[Array, "batch frame height width channel"]]:
         """The latents after each step, for a live preview; the last ones are `scan`'s."""
         state, timesteps = self.begin(latents)
-        for i in range(timesteps.shape[0]):
+        for timestep, step in zip(timesteps, self._steps(timesteps), strict=True):
+            gated = bool(step < switch)
             state, latents = self._compiled_step(
-                params, state, latents, timesteps[i], conditions, scale, gated=i < switch
+                params, state, latents, timestep, conditions, scale, gated=gated
             )
             yield latents
+
+    def _steps(self, timesteps: Int[Array, " evaluation"]) -> Int32[np.ndarray, " evaluation"]:
+        """The step each evaluation of the network belongs to: PNDM's first step takes two."""
+        extra = timesteps.shape[0] - self.num_inference_steps
+        return np.maximum(np.arange(timesteps.shape[0], dtype=np.int32) - extra, 0)

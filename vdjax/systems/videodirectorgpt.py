@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ from vdjax.systems.loaded import LoadedModel, blank_grounding, load
 STEPS = 16
 GUIDANCE = 4.0
 """Defaults of the storybook weights, chosen on validation plans; at full size they are 50 and 9."""
+
+MAX_SEED = 2**32 - 1  # what a key of JAX is made of
+MAX_STEPS = 500  # beyond, the schedulers' timesteps (of 1,000) would repeat or stop short of noise
+MAX_FRAMES = 64
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def film(
     Raises:
         UserError: an option is out of range, or `images` names an entity that the plan has not.
     """
-    _check_options(steps, guidance, alpha, scheduler, frames)
+    _check_options(seed, steps, guidance, alpha, scheduler, frames)
     made = (
         prompt if isinstance(prompt, VideoPlan) else make_plan(prompt, director=director, seed=seed)
     )
@@ -97,6 +102,8 @@ def film(
             f"picture for {strangers[0]!r}: the plan has no entity of that name; "
             f"it has {', '.join(known)}"
         )
+    for name, picture in pictures.items():
+        _check_picture(name, picture)
     clock = _Stopwatch()
     enable_compilation_cache()
     model = preset if isinstance(preset, LoadedModel) else load(preset)
@@ -232,10 +239,15 @@ def start_latents(
     return shared_noise(key, shape, model.preset.shared_noise)
 
 
-def _check_options(steps, guidance, alpha, scheduler, frames) -> None:
-    if not 1 <= steps <= 1000:
-        raise UserError(f"steps is {steps}: it must be from 1 to 1000; {STEPS} is the default")
-    if not (0 <= guidance <= 100):
+def _check_options(seed, steps, guidance, alpha, scheduler, frames) -> None:
+    if not _whole(seed, 0, MAX_SEED):
+        raise UserError(f"seed is {seed}: it must be a whole number from 0 to {MAX_SEED}")
+    if not _whole(steps, 1, MAX_STEPS):
+        raise UserError(
+            f"steps is {steps}: it must be a whole number from 1 to {MAX_STEPS}; "
+            f"{STEPS} is the default"
+        )
+    if not 0 <= guidance <= 100:
         raise UserError(
             f"guidance is {guidance}: it must be from 0 to 100; {GUIDANCE:g} is the default"
         )
@@ -243,8 +255,24 @@ def _check_options(steps, guidance, alpha, scheduler, frames) -> None:
         raise UserError(f"alpha is {alpha}: it is a share of the steps and must be from 0 to 1")
     if scheduler not in SCHEDULERS:
         raise UserError(f"scheduler {scheduler!r} is unknown: use one of {', '.join(SCHEDULERS)}")
-    if frames is not None and not 1 <= frames <= 64:
-        raise UserError(f"frames is {frames}: it must be from 1 to 64 per scene")
+    if frames is not None and not _whole(frames, 1, MAX_FRAMES):
+        raise UserError(
+            f"frames is {frames}: it must be a whole number from 1 to {MAX_FRAMES} per scene"
+        )
+
+
+def _whole(value, least: int, most: int) -> bool:
+    return isinstance(value, Integral) and least <= value <= most
+
+
+def _check_picture(name: str, picture) -> None:
+    shape, dtype = getattr(picture, "shape", None), getattr(picture, "dtype", None)
+    if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        seen = f"{dtype} of shape {shape}" if dtype else f"of type {type(picture).__name__}"
+        raise UserError(
+            f"picture for {name!r} is {seen}: it must be an array of 0..255 (uint8) with shape "
+            "(height, width, 3), such as numpy.asarray(PIL.Image.open(PATH).convert('RGB'))"
+        )
 
 
 class _Stopwatch:
