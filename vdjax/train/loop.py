@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 
+from vdjax.files import replace_file
 from vdjax.train.checkpoints import Checkpoints
 from vdjax.train.stage import Stage
 from vdjax.train.state import create_state, make_train_step
@@ -38,7 +39,7 @@ def run_stage(
     Args:
         stage: what to train.
         folder: run folder of this stage, made if missing.
-        start: parameters to begin with instead of the stage's own, where there is no checkpoint yet.
+        start: parameters to begin with instead of the stage's own, where no checkpoint is yet.
         checkpoint_seconds: seconds between checkpoints; a killed run loses at most this much.
         log_every: steps between progress lines.
         report: takes each progress line.
@@ -68,6 +69,7 @@ def run_stage(
     done = int(state.step)
     clock = _Clock(done, total, stage.schedule.batch_size)
     saved_at = time.monotonic()
+    _forget_after(folder / "log.jsonl", done)
     with open(folder / "log.jsonl", "a", encoding="utf-8") as log:
         for batch in _prefetched(stage, done, total, clock):
             state, metrics = step_fn(state, frozen, batch)
@@ -85,6 +87,20 @@ def run_stage(
     checkpoints.save(state)
     checkpoints.close()
     return _export(stage, state, frozen, folder)
+
+
+def _forget_after(log: Path, step: int) -> None:
+    """Drop what a killed run logged beyond the step it is resumed from: it is about to come again."""
+    if not log.exists():
+        return
+    kept = []
+    for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
+        try:
+            if line.endswith("\n") and json.loads(line)["step"] <= step:
+                kept.append(line)
+        except ValueError:  # cut short in the middle of writing
+            continue
+    replace_file(log, "".join(kept).encode())
 
 
 def _export(stage: Stage, state, frozen, folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """From runs to the weights that ship: every part in float16, with checksums, in one folder.
 
-A runs folder enters, a folder that `vdjax.load` reads leaves. A part whose run is missing keeps the weights
-that shipped before, so that one stage can be trained further on its own.
+A runs folder enters, a folder that `vdjax.load` reads leaves. A part whose run is missing keeps the
+weights that shipped before, so that one stage can be trained further on its own.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def ship(runs: str | Path, folder: str | Path, preset: str = "storybook") -> dic
     sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.safetensors"))}
     if sum(sizes.values()) > LIMIT_BYTES:
         raise UserError(
-            f"the weights in {folder} weigh {sum(sizes.values()):,} bytes: at most {LIMIT_BYTES:,} ship; "
-            "make the preset smaller"
+            f"the weights in {folder} weigh {sum(sizes.values()):,} bytes: "
+            f"at most {LIMIT_BYTES:,} ship; make the preset smaller"
         )
     return sizes
 
@@ -61,7 +61,10 @@ def _part(run: Path, before: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _unet(runs: Path, folder: Path, preset: Preset) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Spatial layers of the backbone's run, temporal ones of the motion run (untrained: they pass frames on)."""
+    """Spatial layers of the backbone's run, temporal ones of the motion run.
+
+    Untrained temporal layers let frames pass unchanged.
+    """
     tree, config = _part(runs / "backbone" / "weights.safetensors", folder / "unet.safetensors")
     motion = runs / "motion" / "weights.safetensors"
     if motion.exists():

@@ -70,7 +70,7 @@ def run(
         runs: folder that keeps every stage's checkpoints, logs and weights.
         preset: which sizes to train.
         samples: how many pictures ("image") and clips ("clip") the later stages read.
-        warm_start: begin with the weights that ship (their optimiser starts afresh) instead of at random.
+        warm_start: begin with the weights that ship, with a fresh optimiser, not at random.
         report: takes each line of progress.
         checkpoint_seconds: seconds between checkpoints.
         schedule: fields of `Schedule` to change, such as steps or batch_size.

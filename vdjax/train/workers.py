@@ -1,7 +1,7 @@
 """Work done ahead of the one who waits for it, results in order.
 
-On a machine with cores to spare, batches and pictures are made by other processes; on a laptop by one
-thread, which leaves the cores to the training step.
+On a machine with cores to spare, batches and pictures are made by other processes; on a laptop by
+one thread, which leaves the cores to the training step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 SPARE = 4
-"""Cores that are kept for the training process itself before other processes are worth their start."""
+"""Cores kept for the training process itself, before other processes are worth their start."""
 MOST = 16
 
 
