@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from vdjax import cli
+from vdjax.media.folder import new_folder
 from vdjax.plan import VideoPlan
 
 CAT = "A cat walks from left to right on the beach"
@@ -127,17 +128,33 @@ def test_a_plan_edited_in_its_folder_is_rendered_there(toy_film, tmp_path, vdjax
     assert json.loads((tmp_path / "film" / "report.json").read_text())["prompt"] == "Mine"
 
 
-def test_a_stopped_film_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_film_that_is_stopped_leaves_nothing(tmp_path, number):
     command = [sys.executable, "-m", "vdjax", "film", CAT, "--preset", "toy", "-o", "film"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         for line in process.stdout:
             if line.startswith(b"making"):
                 break
         time.sleep(0.5)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         process.communicate(timeout=120)
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_that_is_stopped_leaves_nothing(tmp_path):
+    former = signal.getsignal(signal.SIGTERM)
+    with (
+        pytest.raises(SystemExit) as left,
+        cli._tidy_when_stopped(),
+        new_folder(tmp_path / "film") as work,
+    ):
+        (work / "half").write_text("half")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert left.value.code == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is former
 
 
 @pytest.mark.parametrize(
@@ -219,6 +236,11 @@ def test_broken_plans_are_refused(tmp_path, plan, capsys, change, says):
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
     assert not (tmp_path / "film").exists()
+
+
+def test_frames_that_the_measure_cannot_see_are_refused(vdjax_command):
+    done = vdjax_command("evaluate", "layout", "--preset", "toy", "-o", "figures")
+    assert "64 × 64" in refused(done)
 
 
 def test_debugging_shows_where_a_refusal_came_from(vdjax_command):

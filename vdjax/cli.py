@@ -12,6 +12,7 @@ can mend is one line on stderr and exit code 2; VDJAX_DEBUG=1 shows where it cam
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import re
@@ -19,7 +20,7 @@ import signal
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -43,7 +44,6 @@ _EXTRA_OF = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 for done, 1 for a failed check, 2 for what a user can mend."""
-    signal.signal(signal.SIGTERM, _stop)
     try:
         options = _parser().parse_args(arguments)
         code: int = options.run(options)
@@ -147,7 +147,8 @@ def _film_from(
     result = film(made, seed=options.seed, images=images, progress=Printed(), **given)
     seconds = {"plan": round(plan_seconds, 3), **result.report.get("seconds", {})}
     report = {**result.report, "seconds": seconds}
-    folder = save_film(destination, result.plan, result.frames, report, replaceable=replaceable)
+    with _tidy_when_stopped():
+        folder = save_film(destination, result.plan, result.frames, report, replaceable=replaceable)
     _report_film(folder)
     return 0
 
@@ -408,9 +409,21 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _stop(number: int, frame: Any) -> NoReturn:
-    # Leave through the ordinary way out, so that unfinished folders are removed.
-    raise SystemExit(128 + number)
+@contextlib.contextmanager
+def _tidy_when_stopped() -> Iterator[None]:
+    """While files are written, let SIGTERM leave by the ordinary way, which removes half a folder.
+
+    Only then: an exception out of a signal, thrown into JAX's own code, aborts the process.
+    """
+
+    def stop(number: int, frame: Any) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    former = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,9 @@ def storyboard(
     colours = _entity_colours(plan)
     width = 2 * _MARGIN + columns * CELL + (columns - 1) * _GAP
     inner = width - 2 * _MARGIN
-    parts = [_text(plan.prompt, inner, size=34, bold=True)]
+    # A list of sentences, one per scene, is kept as lines.
+    title = " · ".join(plan.prompt.splitlines())
+    parts = [_text(title, inner, size=34, bold=True)]
     for number, (scene, clip) in enumerate(zip(plan.scenes, clips, strict=True), start=1):
         parts.append(_space(16))
         if scene.description != plan.prompt or len(plan.scenes) > 1:
