@@ -90,7 +90,7 @@ def run_stage(
 
 
 def _forget_after(log: Path, step: int) -> None:
-    """Drop what a killed run logged beyond the step it is resumed from: it is about to come again."""
+    """Drop what a killed run logged beyond the step it resumes from: that comes again."""
     if not log.exists():
         return
     kept = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -32,7 +33,11 @@ def in_order(
     processes = min((os.cpu_count() or 1) - SPARE, MOST) if heavy else 0
     pool: ProcessPoolExecutor | ThreadPoolExecutor
     if processes > 1:
-        pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(
+            processes,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_leave_with_parent,
+        )
         ahead *= processes
     else:
         pool = ThreadPoolExecutor(1)
@@ -45,3 +50,15 @@ def in_order(
             yield result
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_with_parent() -> None:
+    """End this worker when the process it works for is gone: a killed one cannot tell it to."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
