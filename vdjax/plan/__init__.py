@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vdjax.plan.boxes import Box
+from vdjax.plan.captions import caption
 from vdjax.plan.consistency import exact_groups, identities
 from vdjax.plan.directors import Director, get_director
 from vdjax.plan.layout import DEFAULT_FRAMES, frame_boxes, painting_order
@@ -42,6 +43,7 @@ __all__ = [
     "Scene",
     "VideoPlan",
     "base_name",
+    "caption",
     "exact_groups",
     "frame_boxes",
     "get_director",

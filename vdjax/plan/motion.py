@@ -50,13 +50,15 @@ STILL = Move()
 
 @dataclass(frozen=True)
 class Path:
-    """Offsets from the anchor and scales, one per keyframe."""
+    """Offsets from the anchor and scales, one per keyframe; `fixed_x` and `fixed_y` say that the
+    offsets are places in the frame, whatever the anchor; `still` that nothing changes."""
 
     dx: tuple[float, ...]
     dy: tuple[float, ...]
     scale: tuple[float, ...]
-    fixed_x: bool = False  # the offsets in x are places in the frame, the anchor does not count
+    fixed_x: bool = False
     fixed_y: bool = False
+    still: bool = False
 
 
 _ZERO = (0.0,) * NUM_KEYFRAMES
@@ -114,7 +116,7 @@ def path(move: Move, width: float, height: float) -> Path:
     if move.kind in ("grow", "shrink"):
         scale = tuple(GROWTH + (1 - GROWTH) * t for t in TIMES)
         return Path(_ZERO, _ZERO, scale if move.kind == "grow" else scale[::-1])
-    return Path(_ZERO, _ZERO, _ONE)
+    return Path(_ZERO, _ZERO, _ONE, still=True)
 
 
 def _across(move: Move, width: float, height: float) -> Path:

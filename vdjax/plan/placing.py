@@ -10,21 +10,22 @@ a small search.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vdjax.plan.boxes import Box, centre, intersection
+from vdjax.plan.boxes import Box, centre
 from vdjax.plan.motion import EDGE, HOP, TIMES, Path, path, toward
 from vdjax.plan.schema import NUM_KEYFRAMES
 from vdjax.plan.stage import Bond, Part, Stage, Wish
 
-Boxes = dict[str, list[Box]]
+Boxes = dict[str, dict[int, Box]]
 
 GROUND = 0.92
 _SAMPLED = (0, 2, 4, 6, 8)
 _INSIDE = 0.4
 """A thing of which less lies inside the frame is not visible; the training clips use 0.3."""
 _LEAST_WAY = 0.4
-_LEAST_SHARE = 0.8
+_LEAST_SHARE = 0.72
 _ROOM = 0.26
 _DECIMALS = 3
 
@@ -136,10 +137,13 @@ class _Placing:
             return
         factor = max(factor, _LEAST_SHARE)
         for unit in row:
-            for name, (x, y) in unit.members.items():
-                self.parts[name].width *= factor
-                self.parts[name].height *= factor
-                unit.members[name] = (x * factor, y * factor)
+            self._resize(unit, factor)
+
+    def _resize(self, unit: _Unit, factor: float) -> None:
+        for name, (x, y) in unit.members.items():
+            self.parts[name].width *= factor
+            self.parts[name].height *= factor
+            unit.members[name] = (x * factor, y * factor)
 
     def _offset(self, bond: Bond) -> tuple[float, float]:
         """From the parent's centre to the child's."""
@@ -188,13 +192,20 @@ class _Placing:
         return self._apart(self._row(names, rng))
 
     def _apart(self, slots: dict[str, float]) -> dict[str, float]:
-        """Whoever goes to something starts at one side, and it waits at the other."""
+        """Room between those who go to, or from, something and that thing."""
         for name in self.units:
             move = self.parts[name].move
             target = self.stage.root(move.target) if move.target in self.parts else ""
-            if move.kind != "toward" or target not in slots or target == name:
+            if move.kind not in ("toward", "from") or target not in slots or target == name:
                 continue
+            both = self.units[name], self.units[target]
+            factor = (1 - _LEAST_WAY) / sum(self._extent(unit) for unit in both)
+            for unit in both:
+                self._resize(unit, min(1.0, max(factor, _LEAST_SHARE)))
             left = slots[name] < slots[target]
+            if move.kind == "from":
+                slots[name], slots[target] = (0.05, 0.95) if left else (0.95, 0.05)
+                continue
             tie = self.stage.bonds.get(move.target)
             if tie is not None and tie.kind in ("under", "in", "front"):
                 # It waits on the far side of the tree, so that both end under the tree.
@@ -222,9 +233,10 @@ class _Placing:
 
         def depth(name: str, seen: tuple[str, ...] = ()) -> int:
             target = self.parts[name].move.target
-            if not target or target in seen or target not in self.parts:
+            root = self.stage.root(target) if target in self.parts else name
+            if root == name or root in seen:
                 return 0
-            return 1 + depth(self.stage.root(target), (*seen, name))
+            return 1 + depth(root, (*seen, name))
 
         return sorted(
             self.units,
@@ -238,23 +250,28 @@ class _Placing:
     def _place_unit(self, name: str) -> None:
         unit = self.units[name]
         others = [other for other in self.placed if self.stage.root(other) != name]
-        best, least = None, float("inf")
-        for x, y, dislike in self._candidates(unit):
-            boxes, pushed = self._boxes(unit, x, y)
+        spot, least = None, float("inf")
+        for x, y, dislike in sorted(self._candidates(unit), key=lambda candidate: candidate[2]):
+            if dislike >= least:
+                break
+            boxes, pushed = self._boxes(unit, x, y, _SAMPLED)
             cost = dislike + 4.0 * pushed
             if cost < least:
                 cost += self._cost(boxes, others) + self._too_short(unit.root, boxes)
             if cost < least:
-                best, least = boxes, cost
-        assert best is not None
-        self.placed.update(best)
+                spot, least = (x, y), cost
+        assert spot is not None
+        self.placed.update(self._boxes(unit, *spot, range(NUM_KEYFRAMES))[0])
 
     @staticmethod
     def _too_short(root: Part, boxes: Boxes) -> float:
         """Dislike of a way to or from something that is hardly a way."""
         if root.move.kind not in ("toward", "from"):
             return 0.0
-        (ax, ay), (bx, by) = centre(boxes[root.name][0]), centre(boxes[root.name][-1])
+        (ax, ay), (bx, by) = (
+            centre(boxes[root.name][0]),
+            centre(boxes[root.name][NUM_KEYFRAMES - 1]),
+        )
         return 3.0 * max(0.0, _LEAST_WAY - abs(ax - bx) - abs(ay - by))
 
     def _candidates(self, unit: _Unit) -> list[tuple[float, float, float]]:
@@ -304,14 +321,16 @@ class _Placing:
         width, height = part.width * scale / 2, part.height * scale / 2
         return (x - width, y - height, x + width, y + height)
 
-    def _boxes(self, unit: _Unit, x: float, y: float) -> tuple[Boxes, float]:
-        """The boxes of a unit anchored at (x, y), and how far they were pushed into the frame."""
+    def _boxes(
+        self, unit: _Unit, x: float, y: float, keyframes: Sequence[int]
+    ) -> tuple[Boxes, float]:
+        """The boxes of a unit anchored at (x, y) at some keyframes, and how far they were pushed
+        into the frame."""
         root = unit.root
         way = self._path(root, x, y)
-        over_edge = root.move.kind in ("enter", "leave")
-        boxes: Boxes = {name: [] for name in unit.members}
+        boxes: Boxes = {name: {} for name in unit.members}
         pushed = 0.0
-        for k in range(NUM_KEYFRAMES):
+        for k in keyframes[:1] if way.still else keyframes:
             cx = way.dx[k] + (0.0 if way.fixed_x else x)
             cy = way.dy[k] + (0.0 if way.fixed_y else y)
             scale = way.scale[k]
@@ -321,14 +340,18 @@ class _Placing:
                 name: self._box(name, cx + dx * scale, cy + dy * scale, scale)
                 for name, (dx, dy) in unit.members.items()
             }
-            if not over_edge:
-                sx = _push([b[0] for b in now.values()], [b[2] for b in now.values()])
-                sy = _push([b[1] for b in now.values()], [b[3] for b in now.values()])
+            if root.move.kind not in ("enter", "leave"):  # these go over the edge
+                x0, y0, x1, y1 = zip(*now.values(), strict=True)
+                sx, sy = _push(min(x0), max(x1)), _push(min(y0), max(y1))
                 pushed += abs(sx) + abs(sy)
                 now = {n: (b[0] + sx, b[1] + sy, b[2] + sx, b[3] + sy) for n, b in now.items()}
             for name, box in now.items():
-                boxes[name].append(box)
-        return boxes, pushed / NUM_KEYFRAMES
+                boxes[name][k] = box
+        if way.still:
+            return {
+                name: dict.fromkeys(keyframes, b[keyframes[0]]) for name, b in boxes.items()
+            }, pushed
+        return boxes, pushed / len(keyframes)
 
     def _path(self, root: Part, x: float, y: float) -> Path:
         move = root.move
@@ -402,12 +425,12 @@ class _Placing:
         for name, mine in boxes.items():
             for other in others:
                 theirs = self.placed[other]
-                shared = 0.0
-                for k in _SAMPLED:
-                    a, b = mine[k], theirs[k]
-                    if self.parts[name].present[k] and self.parts[other].present[k]:
-                        least = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
-                        shared += intersection(a, b) / least
+                together = [
+                    k
+                    for k in _SAMPLED
+                    if self.parts[name].present[k] and self.parts[other].present[k]
+                ]
+                shared = sum(_overlap(mine[k], theirs[k]) for k in together)
                 cost += 4.0 * shared / len(_SAMPLED)
         for wish in self.stage.wishes:
             if (wish.first in boxes) == (wish.second in boxes):
@@ -419,9 +442,17 @@ class _Placing:
         return cost
 
 
-def _push(lows: list[float], highs: list[float]) -> float:
-    """How far to shift so that everything lies within the frame."""
-    low, high = min(lows), max(highs)
+def _overlap(a: Box, b: Box) -> float:
+    """The shared area of two boxes, as a share of the smaller one."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
+
+
+def _push(low: float, high: float) -> float:
+    """How far to shift what reaches from `low` to `high` so that it lies within the frame."""
     if high - low > 1 - 2 * EDGE:
         return 0.5 - (low + high) / 2
     return max(EDGE - low, 0.0) + min(1 - EDGE - high, 0.0)

@@ -14,6 +14,7 @@ from vdjax.plan.vocabulary import EntityWord
 
 SMALLEST, LARGEST = 0.2, 0.68
 """Limits of the long side of a thing; the training pictures use 0.22 to 0.7."""
+_MOVING = {"still": 1.0, "bounce": 1.0, "sway": 1.0, "enter": 1.0, "leave": 1.0, "from": 0.75}
 _AT_A_SPOT = 0.46
 """Largest long side of a thing that has to stand at one side of the frame."""
 _CROWD = (1.25, 1.25, 1.08, 0.93, 0.74, 0.65, 0.6, 0.55)
@@ -130,9 +131,7 @@ class Stage:
             part.height = part.word.height * crowd
             part.width = part.height * part.word.aspect
             depth = {"far": 0.55, "near": 1.3}.get(part.depth, 1.0)
-            moving = (
-                1.0 if part.move.kind in ("still", "bounce", "sway", "enter", "leave") else 0.85
-            )
+            moving = _MOVING.get(part.move.kind, 0.85)
             if part.move.kind in ("grow", "shrink"):
                 moving = 1.35  # its largest size; it starts or ends at about half
             part.resize(part.scale * depth * moving)
