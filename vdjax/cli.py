@@ -183,10 +183,24 @@ def _train(options: argparse.Namespace) -> int:
         runs=options.runs,
         samples={kind: count for kind, count in samples.items() if count is not None},
         steps=options.steps,
+        warm_start=options.warm_start,
         batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        warmup_steps=options.warmup,
+        ema_decay=options.ema,
         seed=options.seed,
     )
     print(f"wrote {_shown(made.absolute())}")
+    return 0
+
+
+def _ship(options: argparse.Namespace) -> int:
+    from vdjax.train.ship import ship
+
+    sizes = ship(options.runs, options.output)
+    for name, size in sizes.items():
+        print(f"{size:>12,}  {name}")
+    print(f"{sum(sizes.values()):>12,}  bytes in {_shown(options.output.absolute())}")
     return 0
 
 
@@ -247,9 +261,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--steps", type=_count, help="optimiser steps in all")
     train.add_argument("--batch-size", type=_count, help="samples per step")
+    train.add_argument("--learning-rate", type=_positive, help="at its peak")
+    train.add_argument("--warmup", type=_count, help="steps until that peak")
+    train.add_argument("--ema", type=_share, help="decay of the weights' moving average, which ships")
+    train.add_argument(
+        "--warm-start", action="store_true", help="begin with the weights that ship, not at random"
+    )
     train.add_argument("--seed", type=_seed, help="order of the data, and noise")
     train.add_argument("--images", type=_count, help="pictures that later stages learn from")
     train.add_argument("--clips", type=_count, help="clips that the motion stage learns from")
+
+    ship = command("ship", _ship, "collect trained weights into a folder that can be loaded")
+    ship.add_argument(
+        "--runs", type=_path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"
+    )
+    ship.add_argument(
+        "-o", "--output", type=_path, required=True, metavar="DIR", help="the folder of weights"
+    )
 
     evaluate = command("evaluate", _evaluate_layout, "measure what the model does")
     measures = evaluate.add_subparsers(title="measures", metavar="MEASURE", required=True)

@@ -40,7 +40,7 @@ class PriorConfig:
     width: int = 128
     layers: int = 4
     heads: int = 4
-    text_length: int = 40
+    text_length: int = 12
     num_inference_steps: int = 25
     guidance_scale: float = 1.5
 
@@ -66,7 +66,7 @@ class PriorTransformer(nn.Module):
         query = self.param("prd_embedding", nn.initializers.normal(0.02), (1, 1, c.width))
         tokens = jnp.concatenate(
             [
-                dense(c.width, name="encoder_hidden_states_proj")(text_states),
+                dense(c.width, name="encoder_hidden_states_proj")(text_states[:, : c.text_length]),
                 dense(c.width, name="embedding_proj")(text_embedding)[:, None],
                 time[:, None],
                 dense(c.width, name="proj_in")(noisy)[:, None],
