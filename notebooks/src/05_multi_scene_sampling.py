@@ -46,6 +46,7 @@
 
 # %%
 import sys
+from functools import partial
 
 import ipywidgets
 import jax
@@ -123,6 +124,7 @@ def sample(params, noise, conditions, guidance, alpha):
     gated_steps = int(alpha * STEPS)
     scheduler = make_scheduler("dpm++", model.preset.noise)
     state = scheduler.set_timesteps(scheduler.create_state(), STEPS, noise.shape)
+    advance = jax.jit(partial(scheduler.step, return_dict=False))
     latents, visited = noise, []
     for i, t in enumerate(state.timesteps):
         visited.append(latents)
@@ -131,7 +133,7 @@ def sample(params, noise, conditions, guidance, alpha):
         both = model.unet(twice, jnp.full(2, t), conditions.text, tokens)
         without, with_conditions = jnp.split(both, 2)
         guided = without + guidance * (with_conditions - without)
-        latents, state = scheduler.step(state, guided, t, latents, return_dict=False)
+        latents, state = advance(state, guided, t, latents)
     return latents, visited, [int(t) for t in state.timesteps]
 
 

@@ -1,17 +1,19 @@
 """A UNet as small as the parts allow, with open gates, and something for it to look at."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from vdjax.model.params import init_unet
+from vdjax.model.params import fill_params, init_unet
 from vdjax.model.unet3d import UNet3DConfig
 
 CONFIG = UNet3DConfig(
     sample_size=8,
     block_out_channels=(8, 16),
-    attention=(True, True),
+    attention=(True, False),
     text_width=8,
     grounding_width=8,
     head_dim=4,
@@ -27,7 +29,8 @@ def config():
 @pytest.fixture(scope="session")
 def params():
     """Random parameters; gates that differ from layer to layer."""
-    flat = flatten_dict(init_unet(CONFIG, jax.random.key(0)))
+    shapes = jax.eval_shape(partial(init_unet, CONFIG), jax.random.key(0))
+    flat = flatten_dict(fill_params(shapes))
     gates = [path for path in flat if path[-1] in ("alpha_attn", "alpha_dense")]
     flat |= {path: jnp.asarray(0.1 * (i + 1)) for i, path in enumerate(sorted(gates))}
     return unflatten_dict(flat)

@@ -167,5 +167,5 @@ def gate_figure(gates: Sequence[Gate], title: str) -> Figure:
     axis.set_xlabel("guided layer, in the order in which they run")
     axis.set_ylabel("tanh(gate), no unit")
     axis.set_title(title, fontsize=11)
-    axis.legend(fontsize=9)
+    figure.legend(fontsize=9, loc="outside lower center", ncols=2)
     return figure
