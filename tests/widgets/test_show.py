@@ -24,14 +24,25 @@ def pictures(content):
 def test_a_picture_comes_with_its_description():
     ((alt, image),) = pictures(picture_html(RED[0], 'a "red" <frame>', width=64))
     assert alt == "a &quot;red&quot; &lt;frame&gt;"
-    assert np.abs(np.asarray(image.convert("RGB")).astype(int) - RED[0]).max() < 20
+    assert (np.asarray(image.convert("RGB")) == RED[0]).all()
+
+
+def test_what_would_be_large_is_stored_smaller_and_looks_the_same():
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    noise = noise.repeat(8, 0).repeat(8, 1) // 2 + np.random.default_rng(1).integers(
+        0, 64, (320, 320, 3)
+    ).astype(np.uint8)
+    ((_, image),) = pictures(picture_html(noise, "coloured noise"))
+    error = np.abs(np.asarray(image.convert("RGB")).astype(int) - noise)
+    assert 0 < error.mean() < 25
+    assert len(picture_html(noise, "coloured noise")) < noise.size
 
 
 def test_figures_are_drawn_as_they_are():
     from matplotlib.figure import Figure
 
     ((_, image),) = pictures(picture_html(Figure(figsize=(2, 1), dpi=50), "an empty figure"))
-    assert (image.format, image.size) == ("PNG", (100, 50))
+    assert (image.format, image.size) == ("WEBP", (100, 50))
 
 
 @pytest.mark.parametrize("ffmpeg", [True, False])

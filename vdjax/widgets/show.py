@@ -22,6 +22,9 @@ from PIL import Image
 
 from vdjax.media import video
 
+LARGEST_EXACT = 50_000
+"""Bytes above which a picture is stored with small losses: notebooks are mailed and versioned."""
+
 Clip = UInt8[np.ndarray, "frame height width 3"]
 
 
@@ -84,13 +87,17 @@ def _gif(frames: Clip, fps: float) -> bytes:
 
 
 def _encoded(picture: Any) -> tuple[str, bytes]:
-    """(kind, bytes): PNG for drawings, which it keeps sharp, WebP for all else."""
-    buffer = io.BytesIO()
+    """(kind, bytes): drawings exactly as they are, photographs, which would be large, nearly so."""
     if hasattr(picture, "savefig"):
-        picture.savefig(buffer, format="png", metadata={"Software": None})
-        return "png", buffer.getvalue()
+        drawn = io.BytesIO()
+        picture.savefig(drawn, format="png")
+        picture = Image.open(drawn).convert("RGB")
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.asarray(picture))
-    image.save(buffer, "WEBP", quality=88, method=4)
+    for options in ({"lossless": True}, {"quality": 90}):
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", method=4, **options)
+        if buffer.tell() <= LARGEST_EXACT:
+            break
     return "webp", buffer.getvalue()
 
 
