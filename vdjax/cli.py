@@ -263,7 +263,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--batch-size", type=_count, help="samples per step")
     train.add_argument("--learning-rate", type=_positive, help="at its peak")
     train.add_argument("--warmup", type=_count, help="steps until that peak")
-    train.add_argument("--ema", type=_share, help="decay of the weights' moving average, which ships")
+    train.add_argument(
+        "--ema", type=_share, help="decay of the weights' moving average, which ships"
+    )
     train.add_argument(
         "--warm-start", action="store_true", help="begin with the weights that ship, not at random"
     )
