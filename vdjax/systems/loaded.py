@@ -26,7 +26,7 @@ from vdjax.model.hf import CLIP, Autoencoder
 from vdjax.model.params import fill_params, init_unet, merge_params
 from vdjax.model.unet3d import UNet3D
 from vdjax.weights.presets import Preset
-from vdjax.weights.store import load_checked, shipped_folder
+from vdjax.weights.store import load_checked, read_checked, shipped_folder
 
 PARTS = ("autoencoder", "clip", "unet", "prior", "guided")
 """The weight files of a system."""
@@ -195,6 +195,7 @@ def load(source: str | Path = "storybook") -> LoadedModel:
 
 @lru_cache(maxsize=2)
 def _from_folder(folder: Path) -> LoadedModel:
+    read_checked(folder, "tokenizer.json")  # refused here where it is damaged
     trees, configs = {}, {}
     for part in PARTS:
         tree, config = load_checked(folder, part)
