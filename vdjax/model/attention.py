@@ -37,10 +37,10 @@ class Attention(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x: Tokens,
-        context: Tokens | None = None,
+        x: Float[Array, "*rows query channel"],
+        context: Float[Array, "*rows key context_channel"] | None = None,
         mask: Float[Array, "query key"] | None = None,
-    ) -> Tokens:
+    ) -> Float[Array, "*rows query channel"]:
         context = x if context is None else context
         inner = self.heads * self.head_dim
 
@@ -85,7 +85,7 @@ class GatedSelfAttention(nn.Module):
     def __call__(
         self,
         x: Float[Array, "row visual channel"],
-        grounding: Float[Array, "row token width"],
+        grounding: Float[Array, "row token grounding_width"],
     ) -> Float[Array, "row visual channel"]:
         alpha_attn = self.param("alpha_attn", nn.initializers.zeros, ())
         alpha_dense = self.param("alpha_dense", nn.initializers.zeros, ())
@@ -112,7 +112,7 @@ class SpatialBlock(nn.Module):
         self,
         x: Float[Array, "row visual channel"],
         text: Float[Array, "batch length text_width"],
-        grounding: Float[Array, "row token width"] | None,
+        grounding: Float[Array, "row token grounding_width"] | None,
     ) -> Float[Array, "row visual channel"]:
         def norm(name: str, h: jax.Array) -> jax.Array:
             return nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name=name)(h)
@@ -139,7 +139,7 @@ class SpatialTransformer(nn.Module):
         self,
         x: Float[Array, "batch frame height width channel"],
         text: Float[Array, "batch length text_width"],
-        grounding: Float[Array, "batch frame token width"] | None = None,
+        grounding: Float[Array, "batch frame token grounding_width"] | None = None,
     ) -> Float[Array, "batch frame height width channel"]:
         channels = x.shape[-1]
         frames = fold_frames(x)
