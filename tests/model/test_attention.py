@@ -1,0 +1,180 @@
+"""Attention and the gated layer against the same arithmetic written out in numpy."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vdjax.model.attention import (
+    Attention,
+    FeedForward,
+    GatedSelfAttention,
+    SpatialTransformer,
+    TemporalTransformer,
+)
+from vdjax.model.params import fill_params
+
+RNG = np.random.default_rng(0)
+HEADS, WIDTH = 2, 4
+CHANNELS = HEADS * WIDTH
+
+
+def normal(*shape):
+    return jnp.asarray(RNG.normal(size=shape), jnp.float32)
+
+
+def random_params(module, *args):
+    params = fill_params(jax.eval_shape(module.init, jax.random.key(0), *args)["params"])
+    return jax.tree_util.tree_map(lambda x: x + 0.1 * normal(*x.shape), params)
+
+
+def apply(module, params, *args):
+    return np.asarray(jax.jit(module.apply)({"params": params}, *args))
+
+
+def doubles(tree):
+    return jax.tree_util.tree_map(lambda x: np.asarray(x, np.float64), tree)
+
+
+def dense(x, p):
+    return x @ p["kernel"] + p.get("bias", 0.0)
+
+
+def layer_norm(x, p):
+    mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    return (x - mean) / np.sqrt(var + 1e-5) * p["scale"] + p["bias"]
+
+
+def group_norm(x, p, groups, axes):
+    split = x.reshape(*x.shape[:-1], groups, -1)
+    over = (*axes, split.ndim - 1)
+    mean, var = split.mean(over, keepdims=True), split.var(over, keepdims=True)
+    return ((split - mean) / np.sqrt(var + 1e-6)).reshape(x.shape) * p["scale"] + p["bias"]
+
+
+def attend(x, context, p, mask=0.0):
+    """One row: head by head, scores over √width, softmax over the context."""
+    q, k, v = dense(x, p["to_q"]), dense(context, p["to_k"]), dense(context, p["to_v"])
+    heads = []
+    for h in range(HEADS):
+        part = slice(h * WIDTH, (h + 1) * WIDTH)
+        scores = q[:, part] @ k[:, part].T / math.sqrt(WIDTH) + mask
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        heads.append(weights / weights.sum(-1, keepdims=True) @ v[:, part])
+    return dense(np.concatenate(heads, -1), p["to_out"])
+
+
+def feed_forward(x, p):
+    value, gate = np.split(dense(x, p["net_0_proj"]), 2, axis=-1)
+    exact = 0.5 * gate * (1 + np.vectorize(math.erf)(gate / math.sqrt(2)))
+    return dense(value * exact, p["net_2"])
+
+
+def fuse(x, grounding, p):
+    joint = layer_norm(np.concatenate([x, dense(grounding, p["linear"])]), p["norm1"])
+    x = x + np.tanh(p["alpha_attn"]) * attend(joint, joint, p["attn"])[: len(x)]
+    return x + np.tanh(p["alpha_dense"]) * feed_forward(layer_norm(x, p["norm2"]), p["ff"])
+
+
+@pytest.mark.parametrize("other_context", [False, True])
+def test_attention(other_context):
+    x = normal(2, 5, CHANNELS)
+    args = (x, normal(2, 3, 6)) if other_context else (x,)
+    module = Attention(HEADS, WIDTH, CHANNELS)
+    params = random_params(module, *args)
+    out, p = apply(module, params, *args), doubles(params)
+    for row in range(2):
+        expected = attend(doubles(x)[row], doubles(args[-1])[row], p)
+        np.testing.assert_allclose(out[row], expected, atol=1e-5)
+
+
+def test_attention_with_a_mask_and_biases():
+    x = normal(1, 4, CHANNELS)
+    mask = jnp.where(jnp.tril(jnp.ones((4, 4), bool)), 0.0, -10000.0)
+    module = Attention(HEADS, WIDTH, CHANNELS, use_bias=True)
+    params = random_params(module, x, None, mask)
+    out = apply(module, params, x, None, mask)
+    expected = attend(doubles(x)[0], doubles(x)[0], doubles(params), np.asarray(mask))
+    np.testing.assert_allclose(out[0], expected, atol=1e-5)
+    later = apply(module, params, x.at[:, 3].add(1.0), None, mask)
+    np.testing.assert_array_equal(later[:, :3], out[:, :3])
+
+
+def test_the_feed_forward_uses_the_exact_gelu():
+    x = 3.0 * normal(2, 5, CHANNELS)
+    module = FeedForward(CHANNELS)
+    params = random_params(module, x)
+    expected = feed_forward(doubles(x), doubles(params))
+    np.testing.assert_allclose(apply(module, params, x), expected, atol=1e-5)
+
+
+def test_the_gated_layer():
+    x, grounding = normal(2, 5, CHANNELS), normal(2, 3, 6)
+    module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)
+    params = random_params(module, x, grounding)
+    out = apply(module, params, x, grounding)
+    for row in range(2):
+        expected = fuse(doubles(x)[row], doubles(grounding)[row], doubles(params))
+        np.testing.assert_allclose(out[row], expected, atol=1e-5)
+
+
+def test_every_grounding_token_is_attended_to_null_tokens_too():
+    x, grounding = normal(1, 5, CHANNELS), normal(1, 3, 6)
+    module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)
+    params = random_params(module, x, grounding)
+    fewer = apply(module, params, x, grounding[:, :2])
+    with_null = apply(module, params, x, grounding.at[:, 2].set(0.0))
+    assert np.abs(with_null - fewer).max() > 1e-3
+
+
+def test_a_spatial_transformer_goes_self_gated_cross_feed_forward():
+    x, text, grounding = normal(2, 2, 2, 3, CHANNELS), normal(2, 4, 6), normal(2, 2, 3, 5)
+    module = SpatialTransformer(HEADS, WIDTH, groups=4)
+    params = random_params(module, x, text, grounding)
+    out, p = apply(module, params, x, text, grounding), doubles(params)
+    block = p["transformer_blocks_0"]
+    for clip in range(2):
+        for frame in range(2):
+            picture = doubles(x)[clip, frame]
+            h = group_norm(picture, p["norm"], 4, (0, 1)).reshape(6, CHANNELS)
+            h = dense(h, p["proj_in"])
+            n = layer_norm(h, block["norm1"])
+            h = h + attend(n, n, block["attn1"])
+            h = fuse(h, doubles(grounding)[clip, frame], block["fuser"])
+            n = layer_norm(h, block["norm2"])
+            h = h + attend(n, doubles(text)[clip], block["attn2"])
+            h = h + feed_forward(layer_norm(h, block["norm3"]), block["ff"])
+            expected = picture + dense(h, p["proj_out"]).reshape(2, 3, CHANNELS)
+            np.testing.assert_allclose(out[clip, frame], expected, atol=1e-4)
+
+
+def test_a_temporal_transformer_looks_along_each_pixels_frames_twice():
+    x = normal(2, 3, 1, 2, CHANNELS)
+    module = TemporalTransformer(HEADS, WIDTH, groups=4)
+    params = random_params(module, x)
+    out, p = apply(module, params, x), doubles(params)
+    block = p["transformer_blocks_0"]
+    for clip in range(2):
+        normed = group_norm(doubles(x)[clip], p["norm"], 4, (0, 1, 2))
+        for pixel in range(2):
+            h = dense(normed[:, 0, pixel], p["proj_in"])
+            for i in (1, 2):
+                n = layer_norm(h, block[f"norm{i}"])
+                h = h + attend(n, n, block[f"attn{i}"])
+            h = h + feed_forward(layer_norm(h, block["norm3"]), block["ff"])
+            expected = doubles(x)[clip, :, 0, pixel] + dense(h, p["proj_out"])
+            np.testing.assert_allclose(out[clip, :, 0, pixel], expected, atol=1e-4)
+
+
+def test_temporal_attention_knows_no_order_of_frames():
+    x = normal(1, 4, 2, 2, CHANNELS)
+    order = jnp.array([2, 0, 3, 1])
+    module = TemporalTransformer(HEADS, WIDTH, groups=4)
+    params = random_params(module, x)
+    np.testing.assert_allclose(
+        apply(module, params, x[:, order]), apply(module, params, x)[:, order], atol=1e-5
+    )
