@@ -18,8 +18,7 @@ PyTree = Any
 class Schedule:
     """How long and how fast a stage learns.
 
-    `learning_rate` is the peak; `gate_speed` multiplies the steps of the gates' scalars; `seed`
-    fixes the order of the data and the noise.
+    `learning_rate` is the peak; `seed` fixes the order of the data and the noise.
     """
 
     steps: int
@@ -31,7 +30,6 @@ class Schedule:
     clip_norm: float = 1.0
     b2: float = 0.99
     ema_decay: float = 0.999
-    gate_speed: float = 1.0
     seed: int = 0
 
 

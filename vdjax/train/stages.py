@@ -44,9 +44,7 @@ SCHEDULES = {
     "backbone": Schedule(steps=40_000, batch_size=128, learning_rate=6e-4, warmup_steps=500),
     "motion": Schedule(steps=8_000, batch_size=8, learning_rate=4e-4, warmup_steps=200),
     "prior": Schedule(steps=4_000, batch_size=256, learning_rate=1e-3),
-    "guided": Schedule(
-        steps=40_000, batch_size=128, learning_rate=8e-4, warmup_steps=500, gate_speed=20.0
-    ),
+    "guided": Schedule(steps=40_000, batch_size=128, learning_rate=8e-4, warmup_steps=500),
 }
 SUFFIX = ".safetensors"
 SHIPPED_IN = {"backbone": "unet.safetensors", "motion": "unet.safetensors"}

@@ -40,26 +40,10 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
         decay_steps=max(schedule.steps, schedule.warmup_steps + 1),
         end_value=schedule.learning_rate * schedule.final_fraction,
     )
-    transforms = [
+    return optax.chain(
         optax.clip_by_global_norm(schedule.clip_norm),
         optax.adamw(rate, b1=0.9, b2=schedule.b2, weight_decay=schedule.weight_decay),
-    ]
-    if schedule.gate_speed != 1.0:
-        transforms.append(_faster_gates(schedule.gate_speed))
-    return optax.chain(*transforms)
-
-
-def _faster_gates(speed: float) -> optax.GradientTransformation:
-    """Larger steps for the gates' scalars.
-
-    A gate at zero lets nothing through, so what stands behind it hardly learns, so the gate has no
-    reason to open: with few samples the boxes then do nothing.
-    """
-
-    def scale(path, update):
-        return update * speed if "alpha_" in jax.tree_util.keystr(path) else update
-
-    return optax.stateless(lambda updates, _: jax.tree_util.tree_map_with_path(scale, updates))
+    )
 
 
 def create_state(params: PyTree, schedule: Schedule) -> TrainState:
