@@ -43,5 +43,7 @@ def target_and_weight(
     if prediction_type == "epsilon":
         return noise, clipped / snr
     if prediction_type == "v_prediction":
-        return velocity, clipped / (snr + 1.0)
+        # Full weight where there is more noise than the clip: there the layout is decided, and
+        # min-SNR's own min(snr, γ)/(snr + 1) would all but switch it off.
+        return velocity, clipped / snr
     return latents, clipped

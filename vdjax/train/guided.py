@@ -36,10 +36,11 @@ OPEN_GATE = 0.5
 def opened(gated: Any) -> Any:
     """The gated layers as training starts them: gates open, what they let through zero.
 
-    The block computes the ungated one's numbers either way. A gate at zero passes no gradient to what
-    stands behind it, and noise moves it back and forth over zero, which turns that gradient's sign:
-    with few samples nothing is learnt. Zero output projections (as in ControlNet, Zhang et al. 2023)
-    learn from the first step. The paper and GLIGEN start at zero gates and train for 50,000 steps.
+    The block computes the ungated one's numbers either way. A gate at zero passes no gradient to
+    what stands behind it, and noise moves it back and forth over zero, which turns that gradient's
+    sign: with few samples nothing is learnt. Zero output projections (as in ControlNet, Zhang et
+    al. 2023) learn from the first step. The paper and GLIGEN start at zero gates and train for
+    50,000 steps and more.
     """
 
     def start(path, leaf):
