@@ -367,6 +367,10 @@ def test_too_many_things_are_named():
         ("Mittens the cat sits. Mittens jumps.", ("cat",)),
         ("A kitten sits. The cat jumps.", ("cat",)),
         ("A rocket stands near a cow. It flies away.", ("rocket",)),
+        ("A girl bakes a cake. The kids eat it.", ("boy", "boy 2", "cake")),
+        ("An owl sits. A bat comes.", ("owl 2",)),
+        ("A dog sits. A puppy comes. The puppy jumps.", ("dog 2",)),
+        ("A dog sits. A dog jumps.", ("dog",)),
     ],
 )
 def test_pronouns_and_repeats(prompt: str, last: tuple[str, ...]):
@@ -498,6 +502,13 @@ def test_long_prompts():
         plan("a cat sits. " * 249 + "a cat.")
     with pytest.raises(PlanError, match="makes 17 scenes; at most 16"):
         plan("a cat. " * 17)
+
+
+@pytest.mark.parametrize("prompt", ["a cat and " * 190 + "a dog", "flurb zorp " * 170 + "cat"])
+def test_the_longest_prompts_fit_into_a_plan(prompt: str):
+    scene = only(prompt)
+    assert len(scene.description) <= 240
+    assert any(note.startswith("warning:") for note in scene.notes)
 
 
 def test_nothing_to_draw():

@@ -115,6 +115,8 @@ class _Choreography:
             return
         if action == "fly" and objects:
             action = "go"
+        if event.verb.lemma in ("walk", "march", "jog") and objects:  # "walks a dog"
+            subjects, objects = [*subjects, *objects], []
         if action == "fly":
             for name in subjects:
                 if self.parts[name].home == "ground":
@@ -188,7 +190,7 @@ class _Choreography:
             return Move(kind=action)
         if "up" in event.headings and objects and action == "go":  # "crawls up a sunflower"
             return Move(kind="toward", target=objects[0], spots=(_WHERE["on"],))
-        if event.verb.lemma in ("pass", "cross", "circle") and objects:
+        if event.verb.lemma in ("pass", "cross", "overtake", "outrun") and objects:
             self._in_the_middle(objects[0])
             return Move(kind="pass", dx=side, target=objects[0])
         if event.verb.lemma == "climb" and objects:

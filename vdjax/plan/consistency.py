@@ -66,6 +66,7 @@ class Cast:
         self.scene = 0
         self._order = 0
         self._claimed: set[str] = set()
+        self._said: dict[str, set[str]] = {}
 
     def next_scene(self) -> None:
         """Go on to the next scene."""
@@ -92,6 +93,9 @@ class Cast:
         here = [s.name for s in known if s.scene == self.scene]
         latest = max((s.scene for s in known), default=-1)
         last = [s.name for s in known if s.scene == latest]
+        said_so = [s.name for s in known if mention.said in self._said.get(s.name, ())]
+        if mention.definite and said_so and not mention.plural:
+            last = said_so  # "the puppy", when there is a dog as well
         if mention.partial and len(last) > 1:  # "one of the cats", "one cat" after "two cats"
             free = [name for name in last if name not in self._claimed] or last
             self._claimed.update(free[:count])
@@ -113,8 +117,12 @@ class Cast:
         elif count == 0 and mention.plural and len(last) > 1:
             chosen = last
         else:
-            chosen = self._new(word, max(1, count), set(here))
+            stranger = not mention.definite and known and not said_so
+            taken = {s.name for s in known} if stranger else set(here)
+            chosen = self._new(word, count or (2 if mention.plural else 1), taken)
         self._claimed.update(chosen)
+        for name in chosen:
+            self._said.setdefault(name, set()).add(mention.said)
         return chosen
 
     def _latest(self, names: list[str]) -> list[str]:
@@ -145,10 +153,10 @@ class Cast:
             pool = same or pool
         if not pool:
             return []
-        best = max(pool, key=lambda s: (self._fit(s, pronoun, action), s.order))
-        return [best.name] if self._fit(best, pronoun, action) > -5 else []
+        best = max(pool, key=lambda s: (self._fit(s, pronoun, action, as_object), s.order))
+        return [best.name] if self._fit(best, pronoun, action, as_object) > -5 else []
 
-    def _fit(self, seen: Seen, pronoun: str, action: str) -> float:
+    def _fit(self, seen: Seen, pronoun: str, action: str, as_object: bool) -> float:
         word = seen.word
         score = 3.0 * seen.leading + (2.0 if word.category == "animal" else 0.0)
         score -= 3.0 * (self.scene - seen.scene)
@@ -164,7 +172,7 @@ class Cast:
             score += 3
         if action in ("bounce", "throw") and word.name == "ball":
             score += 3
-        if _RESTING.get(word.name) or word.category == "food":
+        if not as_object and (_RESTING.get(word.name) or word.category == "food"):
             score -= 3  # houses and trees seldom do anything
         return score
 
@@ -186,8 +194,9 @@ class Cast:
 
 @dataclass(frozen=True, kw_only=True)
 class Mention:
-    """How a noun was said: "the", "another", "one of the", in the plural."""
+    """How a noun was said: the word itself, with "the", "another", "one of the", in the plural."""
 
+    said: str = ""
     definite: bool = False
     other: bool = False
     partial: bool = False

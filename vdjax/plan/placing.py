@@ -26,6 +26,7 @@ _INSIDE = 0.4
 """A thing of which less lies inside the frame is not visible; the training clips use 0.3."""
 _LEAST_WAY = 0.4
 _LEAST_SHARE = 0.72
+_LEAST_MEETING = 0.9
 _ROOM = 0.26
 _DECIMALS = 3
 
@@ -151,7 +152,11 @@ class _Placing:
         level = (parent.height - child.height) / 2  # bottoms aligned
         side = bond.side
         if bond.kind == "ride":
-            return 0.0, -0.05 * parent.height - child.height / 2
+            riders = [
+                b for b in self.stage.bonds.values() if (b.kind, b.parent) == ("ride", parent.name)
+            ]
+            apart = 0.25 * parent.width if len(riders) > 1 else 0.0
+            return side * apart, -0.05 * parent.height - child.height / 2
         if bond.kind == "on":
             return 0.0, -(parent.height + child.height) / 2 + 0.08 * parent.height
         if bond.kind == "in":
@@ -201,7 +206,8 @@ class _Placing:
             both = self.units[name], self.units[target]
             factor = (1 - _LEAST_WAY) / sum(self._extent(unit) for unit in both)
             for unit in both:
-                self._resize(unit, min(1.0, max(factor, _LEAST_SHARE)))
+                least = _LEAST_SHARE if move.kind == "from" else _LEAST_MEETING
+                self._resize(unit, min(1.0, max(factor, least)))
             left = slots[name] < slots[target]
             if move.kind == "from":
                 slots[name], slots[target] = (0.05, 0.95) if left else (0.95, 0.05)

@@ -22,7 +22,16 @@ from vdjax.plan.english.roles import Reading, RoleReader
 from vdjax.plan.english.sentences import clean, scene_texts, tidy
 from vdjax.plan.placing import place
 from vdjax.plan.problems import PlanError, show
-from vdjax.plan.schema import DEFAULT_ALPHA, MAX_PROMPT, MAX_SCENES, Scene, VideoPlan, base_name
+from vdjax.plan.schema import (
+    DEFAULT_ALPHA,
+    MAX_NOTES,
+    MAX_PROMPT,
+    MAX_SCENES,
+    MAX_TEXT,
+    Scene,
+    VideoPlan,
+    base_name,
+)
 from vdjax.plan.vocabulary import Vocabulary
 
 #: Where a thing is at home, for scenes that do not say where they play; tried in this order.
@@ -76,7 +85,7 @@ class RulesDirector:
                     background=background,
                     entities=tuple(stage.parts),
                     keyframes=tuple(keyframes),
-                    notes=tuple(reading.notes),
+                    notes=_short(reading.notes),
                 )
             )
         return VideoPlan(
@@ -257,6 +266,12 @@ class RulesDirector:
         if said == "moon" and preposition == "on" and "space" in self.lexicon.backgrounds:
             return "space", said, preposition
         return told
+
+
+def _short(notes: list[str]) -> tuple[str, ...]:
+    """The notes, within the limits of a plan."""
+    cut = [note if len(note) <= MAX_TEXT else note[: MAX_TEXT - 1] + "…" for note in notes]
+    return tuple(cut[:MAX_NOTES])
 
 
 def _leads_on(chunks: list[Chunk]) -> bool:

@@ -272,7 +272,8 @@ class Reader:
                 self.aliases[token] = inner
                 shape = {**shape, "alias": token, "definite": True}
                 index, noun = index + 2, inner
-        if noun is None and token and not self.lexicon.undrawable(token):
+        verbal = not started and token.endswith(("es", "ed", "ing"))
+        if noun is None and token and not verbal and not self.lexicon.undrawable(token):
             noun = self.lexicon.misspelled(token)
         if noun is None and qualities and not started:
             return None
@@ -344,6 +345,8 @@ class Reader:
                 break
             if token.endswith("ly") and not self.lexicon.undrawable(token):
                 break
+            if index > start and self.lexicon.noun(self._rest(index)) is not None:
+                break
             if (index > start or not started) and self.lexicon.verb(self._rest(index)) is not None:
                 break
             listed = self.lexicon.undrawable(token)
@@ -361,7 +364,8 @@ class Reader:
 
     def _verb_like(self, token: str) -> bool:
         """Whether an unknown word after somebody is rather a verb."""
-        return self._before() in ("thing", "pronoun") and token.endswith(("s", "ed", "ing"))
+        before = self._before() in ("thing", "pronoun", "link and", "link ,")
+        return before and token.endswith(("s", "ed", "ing"))
 
     def _noun_ahead(self, index: int, unknown: bool = True) -> bool:
         """Whether a noun comes at `index`, perhaps after adjectives."""
@@ -419,6 +423,6 @@ class Reader:
             return self._take(1, kind="small")
         if token.endswith("ly"):
             return self._take(1, kind="adverb", text=token)
-        if self._before() in ("thing", "pronoun") and token.endswith(("s", "ed", "ing")):
+        if self._verb_like(token):
             return self._take(1, kind="strange verb", text=token)
         return self._take(1, kind="unknown", text=token)

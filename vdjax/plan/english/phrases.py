@@ -127,7 +127,7 @@ _TABLE = _compile(
          r"everyone|everybody|everything"),
         ("skip", None, rf"(?:of|in) the {_FRAME}"),
         # The little words of place and way.
-        ("prep", "along", r"(?:down|up) the(?= (?:road|street|path|highway|lane|beach|mountain|hill))"),
+        ("prep", "along", r"(?:down|up) the(?= (?:[a-z]+ )?(?:road|street|path|highway|lane|beach|mountains?|hills?|slope)\b)"),
         ("prep", "to", r"(?:up |back |over |down )?(?:towards?|to)(?= (?:a|an|the|his|her|its|their|another|two|three|some)\b)"),
         ("prep", "to", r"(?:up|over|back) to"),
         ("prep", "into", r"into"),

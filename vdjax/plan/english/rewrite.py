@@ -23,6 +23,8 @@ _PLACES = {
 }  # fmt: skip
 #: Prepositions that keep their meaning before a place: "flies over the city".
 _KEPT = ("to", "over", "above", "through", "across", "along", "from", "past", "towards")
+LONGEST = 240
+"""Characters in a description; a longer one is cut down to who is there and where."""
 _COUNTS = ("no", "a", "two", "three", "four", "five", "six", "seven")
 
 
@@ -115,7 +117,10 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
         placed = True
     if not placed:
         text = f"{text} {place_phrase(background)}"
-    return text.replace(" ,", ",").strip()
+    text = text.replace(" ,", ",").strip()
+    if len(text) > LONGEST:
+        text = f"{things(reading.entities, plural)} {place_phrase(background)}"
+    return text
 
 
 def _drop_dangling(pieces: list[str]) -> None:

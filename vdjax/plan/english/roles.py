@@ -130,6 +130,7 @@ class RoleReader:
         one = chunk.words[:1] == ("one",)
         several_known = sum(s.word.name == word.name for s in self.cast.seen.values()) > 1
         mention = Mention(
+            said=noun.said,
             definite=chunk.definite or (chunk.count == 0 and chunk.article == "all"),
             other=chunk.other,
             partial=chunk.partial or (one and several_known),
@@ -160,6 +161,14 @@ class RoleReader:
             return []
         subjects = self.subjects or ([] if self.fresh else self.leading)
         names = self.cast.who(kind, action, subjects, as_object)
+        idle = following is None or following.kind == "small" or following.verb is not None
+        if (
+            not names
+            and kind == "it"
+            and idle
+            and (not following or not action or action == "still")
+        ):
+            return []  # "it was a dark night": nobody
         if not names:
             self.out.add_note(f"warning: it is not clear whom {' '.join(chunk.words)!r} means")
             return []

@@ -34,7 +34,7 @@ go: gallop speed zoom cross pass creep sneak cruise drift glide skate ski waddle
 go: journey
 go: sprint hike tiptoe limp slither scurry patrol explore flow return continue charge advance
 go: swim
-go: paddle wade proceed scamper plod stride roam
+go: overtake outrun paddle wade proceed scamper plod stride roam
 fly: fly soar hover flutter float
 rise: rise ascend climb launch lift_off take_off blast_off levitate go_up come_up float_up
 fall: fall drop descend sink land dive come_down tumble plunge touch_down go_down splash
@@ -51,7 +51,7 @@ disappear: disappear vanish fade hide evaporate
 chase: chase hunt pursue run_after go_after race_after
 follow: follow trail accompany
 meet: meet greet hug kiss join visit bump_into fight embrace encounter marry touch
-approach: approach reach find discover come attack
+approach: crash smash bump collide approach reach find discover come attack
 mount: drive ride sail steer pilot board cycle get_in get_on hop_on climb_on get_into
 mount: climb_into
 mount: hop_into jump_into
@@ -206,7 +206,7 @@ apple: fruit
 boy: baby uncle guy person toddler human astronaut knight wizard pirate clown soldier
 boy: doctor teacher farmer chef driver pilot sailor fisherman hunter student scientist
 boy: worker baker hero
-girl: aunt
+girl: grandma granny aunty aunt
 princess: fairy
 tree: christmas_tree
 sunflower: flowers
