@@ -47,7 +47,7 @@ class Generator:
 
     def __call__(
         self, plan: VideoPlan, seed: int, *, gates: bool, image_grounding: bool
-    ) -> Sequence[UInt8[np.ndarray, "frame 128 128 3"]]:
+    ) -> Sequence[UInt8[np.ndarray, "frame height width 3"]]:
         made = film(
             plan,
             seed=seed,

@@ -13,6 +13,6 @@ BOX_CODE_WIDTH = 4 * 2 * FREQUENCIES
 def box_code(boxes: Float[Array, "*rows 4"]) -> Float[Array, "*rows 64"]:
     """Waves of x0, y0, x1, y1 (0..1), ordered by frequency, then sine/cosine, then coordinate."""
     frequencies = TEMPERATURE ** (jnp.arange(FREQUENCIES, dtype=boxes.dtype) / FREQUENCIES)
-    angles = boxes[..., None, :] * frequencies[:, None]
+    angles = jnp.einsum("...c,k->...kc", boxes, frequencies)
     waves = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-2)
     return waves.reshape(*boxes.shape[:-1], BOX_CODE_WIDTH)

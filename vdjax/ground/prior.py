@@ -158,4 +158,4 @@ def sample_embeddings(
     key, start = jax.random.split(key)
     first = jax.random.normal(start, text_embedding.shape)
     (x, _), _ = jax.lax.scan(step, (first, key), (jnp.asarray(steps), jnp.asarray(previous)))
-    return x * params["clip_std"] + params["clip_mean"]
+    return x * params["clip_std"][None] + params["clip_mean"][None]

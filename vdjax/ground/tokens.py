@@ -72,11 +72,15 @@ class GroundingNet(nn.Module):
         def or_null(feature, null, available):
             # Unit-length embeddings are brought to unit variance per channel, as layers expect.
             feature = jnp.repeat(feature[:, None], frames, axis=1) * feature.shape[-1] ** 0.5
-            return jnp.where((available[:, None] & g.present)[..., None], feature, null)
+            known = (available[:, None] & g.present)[..., None]
+            return jnp.where(known, feature, jnp.broadcast_to(null, feature.shape))
 
         text = or_null(g.text, null_text, g.has_text)
         image = or_null(g.image, null_image, g.has_image)
-        position = jnp.where(g.present[..., None], box_code(g.boxes), null_position)
+        code = box_code(g.boxes)
+        position = jnp.where(
+            g.present[..., None], code, jnp.broadcast_to(null_position, code.shape)
+        )
         if c.fused:
             text = nn.Dense(c.projection_width, name="project_text")(text)
             image = nn.Dense(c.projection_width, name="project_image")(image)
