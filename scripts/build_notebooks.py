@@ -105,16 +105,18 @@ def committed(name: str) -> nbformat.NotebookNode | None:
     return nbformat.read(path, as_version=4) if path.exists() else None
 
 
-def execute(notebook: nbformat.NotebookNode) -> float:
+def execute(notebook: nbformat.NotebookNode, cold: bool = True) -> float:
     """Run a notebook from top to bottom in a process of its own; returns the seconds it took.
 
-    The working folder is empty, and there is no network. Nothing compiled before is used,
+    The working folder is empty, and there is no network. `cold`: nothing compiled before is used,
     as on a machine that sees the notebook for the first time.
     """
     from nbclient import NotebookClient
 
     with TemporaryDirectory() as folder:
-        environment = {**os.environ, **quiet_environment(), "JAX_COMPILATION_CACHE_DIR": folder}
+        environment = {**os.environ, **quiet_environment()}
+        if cold:
+            environment["JAX_COMPILATION_CACHE_DIR"] = folder
         client = NotebookClient(
             notebook,
             timeout=900,
@@ -219,7 +221,7 @@ def build(name: str, run: bool, preset: str | None = None, keep_time: bool = Tru
         if preset is not None:
             for cell in notebook.cells:
                 cell.source = cell.source.replace('PRESET = "storybook"', f'PRESET = "{preset}"')
-        seconds = execute(notebook)
+        seconds = execute(notebook, cold=keep_time)
         print(f"{name}: {seconds:.0f} s")
         clean(notebook)
         if preset is not None:
@@ -259,7 +261,9 @@ def main() -> int:
     parser.add_argument("--execute", action="store_true", help="run them and keep the outputs")
     parser.add_argument("--check", action="store_true", help="change nothing, say what is wrong")
     parser.add_argument("--preset", help="run with other weights, into NAME.PRESET.ipynb here")
-    parser.add_argument("--no-time", action="store_true", help="do not note the seconds it took")
+    parser.add_argument(
+        "--no-time", action="store_true", help="use what was compiled before, and note no time"
+    )
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     chosen = [

@@ -30,7 +30,7 @@
 # - make a grounding token by hand from trained parameters;
 # - write a gated self-attention layer in thirty lines, and prove that a closed gate changes
 #   nothing;
-# - read from the trained gates which layers listen to the layout.
+# - find out which of the trained layers listen to the layout.
 #
 # **You need** NumPy and an idea of what attention is; [00 · start here](00_start_here.ipynb) is a
 # help. No network, no GPU, about 2 GB of memory.
@@ -330,9 +330,12 @@ print(f"{visual.shape} visual tokens: equal, largest difference {jnp.abs(ours - 
 # %% [markdown]
 # ## 5 · A closed gate changes nothing
 #
-# Both gates start training at zero, and $\tanh 0 = 0$: the new layer is then the identity, and
-# the network makes exactly the films that it made before. Training opens the gates only as far as
-# that helps. First the layer alone:
+# A network that already makes films must not be spoilt by new layers. $\tanh 0 = 0$: with both
+# gates at zero a layer gives back what came in, whatever else is in it. That is how GLIGEN and
+# the paper start training. The weights here took another road to the same start (`opened` in
+# `vdjax/train/guided.py`): the gates begin open, and the last projection behind each of them begins
+# at zero, which learns sooner from few examples. Either way, what training adds can be taken away
+# again by closing the gates. First the layer alone:
 
 # %%
 closed = {**trained, "alpha_attn": jnp.array(0.0), "alpha_dense": jnp.array(0.0)}
@@ -380,8 +383,9 @@ print("change in %:", ", ".join(f"{100 * value:.2f}" for value in effect))
 # %% [markdown]
 # ## 6 · Which layers listen?
 #
-# One scalar per layer and gate, read off the trained weights. The sign has no meaning of its own
-# (the layer behind it can turn it round); the size says how much of the layer's answer is let in.
+# Two scalars per layer, read off the trained weights. The sign of a gate has no meaning of its own
+# (the layer behind it can turn it round), and a small gate may still let a loud answer through. So
+# look at the gates, and then close each layer alone and see by how much the prediction changes.
 
 # %%
 gates = read_gates(model.params["unet"])
@@ -391,6 +395,26 @@ show(
 )
 for gate in gates:
     print(f"{gate.layer:>8}: attention {gate.attention:+.3f}, feed-forward {gate.dense:+.3f}")
+
+# %%
+whole = predict(model.params["unet"], one_frame)
+layers = [gate.layer for gate in gates]
+missed = []
+for name in layers:
+    prediction = predict(scale_gates(model.params["unet"], 0.0, [name]), one_frame)
+    missed.append(100 * float(jnp.linalg.norm(prediction - whole) / jnp.linalg.norm(whole)))
+
+figure, axis = axes(width=6)
+axis.bar(layers, missed, color="#0072b2")
+axis.set(
+    title="what is missed when one layer is closed",
+    xlabel="guided layer, in the order in which they run",
+    ylabel="relative change in %",
+)
+show(figure, alt="A bar per guided layer: how much the prediction changes when it alone is closed.")
+print(
+    "change in %:", ", ".join(f"{n} {value:.2f}" for n, value in zip(layers, missed, strict=True))
+)
 
 # %% [markdown]
 # ## 7 · Exercises

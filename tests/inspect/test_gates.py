@@ -47,6 +47,15 @@ def test_closed_gates_are_the_network_without_guided_layers(config, params, inpu
     assert float(jnp.abs(run(params, grounding) - without).max()) > 1e-3
 
 
+def test_one_layer_can_be_closed_alone(params):
+    closed = read_gates(scale_gates(params, 0.0, ["mid 0"]))
+    for before, after in zip(read_gates(params), closed, strict=True):
+        expected = 0.0 if before.layer == "mid 0" else before.dense
+        assert after.dense == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(UserError, match=r"'up 7\.0'.*mid 0"):
+        scale_gates(params, 0.0, ["up 7.0"])
+
+
 @pytest.mark.parametrize("factor", [-0.1, 1.1, float("nan")])
 def test_factors_outside_are_refused(params, factor):
     with pytest.raises(UserError, match="from 0"):

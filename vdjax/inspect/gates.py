@@ -7,7 +7,7 @@ numbers, or parameters with other gates, leave. Parameters that come in are neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,16 +70,24 @@ def read_gates(params: Mapping[str, Any]) -> list[Gate]:
     ]
 
 
-def scale_gates(params: Mapping[str, Any], factor: float) -> dict[str, Any]:
-    """The same parameters with the tanh of every gate times `factor`, 0 (closed) to 1 (as it is).
+def scale_gates(
+    params: Mapping[str, Any], factor: float, layers: Collection[str] | None = None
+) -> dict[str, Any]:
+    """The same parameters with the tanh of gates times `factor`, 0 (closed) to 1 (as it is).
+
+    `layers` are names as `read_gates` gives them; None means all.
 
     Raises:
-        UserError: the factor is outside 0..1.
+        UserError: the factor is outside 0..1, or there is no layer of that name.
     """
     if not 0 <= factor <= 1:
         raise UserError(f"factor is {factor}: it must be from 0 (gates closed) to 1 (as they are)")
+    known = [gate.layer for gate in read_gates(params)]
+    chosen = set(known if layers is None else layers)
+    if strangers := sorted(chosen - set(known)):
+        raise UserError(f"there is no guided layer {strangers[0]!r}; there are {', '.join(known)}")
     flat = dict(flatten_dict(params))
     for path, leaf in flat.items():
-        if path[-1] in (ATTENTION, DENSE):
+        if path[-1] in (ATTENTION, DENSE) and layer_of(path) in chosen:
             flat[path] = jnp.arctanh(factor * jnp.tanh(leaf))
     return unflatten_dict(flat)
