@@ -27,7 +27,9 @@ class Tokenizer:
     def _encoder(self):
         from tokenizers import Tokenizer as Encoder
 
-        return Encoder.from_file(str(self.path))
+        encoder = Encoder.from_file(str(self.path))
+        encoder.encode_special_tokens = True  # "<end>" in a text is letters like any
+        return encoder
 
     @property
     def vocab_size(self) -> int:

@@ -1,0 +1,39 @@
+"""The code of a box against a plain loop."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vdjax.ground.fourier import BOX_CODE_WIDTH, box_code
+
+
+def test_the_code_runs_over_frequencies_then_waves_then_coordinates():
+    box = [0.1, 0.25, 0.5, 1.0]
+    expected = []
+    for k in range(8):
+        for wave in (math.sin, math.cos):
+            for coordinate in box:
+                expected.append(wave(coordinate * 100 ** (k / 8)))
+    assert len(expected) == BOX_CODE_WIDTH == 64
+    np.testing.assert_allclose(box_code(jnp.array(box)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 5, 4)])
+def test_every_box_is_coded_by_itself(shape):
+    boxes = np.random.default_rng(0).random(shape).astype(np.float32)
+    codes = box_code(jnp.asarray(boxes))
+    assert codes.shape == (*shape[:-1], 64)
+    alone = [box_code(jnp.asarray(box)) for box in boxes.reshape(-1, 4)]
+    np.testing.assert_allclose(codes.reshape(-1, 64), alone, atol=1e-6)
+
+
+def test_different_boxes_have_different_codes():
+    """Coordinates are told apart to a hundredth: half a pixel of the latents."""
+    grid = jnp.linspace(0, 1, 101)
+    codes = np.asarray(box_code(jnp.stack([grid] * 4, axis=-1)))
+    distances = np.linalg.norm(codes[:, None] - codes[None], axis=-1)
+    assert distances[~np.eye(101, dtype=bool)].min() > 0.1

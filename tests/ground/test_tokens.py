@@ -1,0 +1,148 @@
+"""Grounding tokens: what they are made of, and what stands in for what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vdjax.ground.fourier import box_code
+from vdjax.ground.tokens import Grounding, GroundingConfig, GroundingNet
+from vdjax.model.params import fill_params
+
+BATCH, FRAMES, ENTITIES = 2, 3, 4
+CONFIG = GroundingConfig(
+    text_width=6, image_width=5, projection_width=7, hidden_width=8, width=9, max_entities=ENTITIES
+)
+
+
+def grounding(seed=0, **fields) -> Grounding:
+    """Everybody is there, known by word and picture."""
+    rng = np.random.default_rng(seed)
+
+    def unit(*shape):
+        x = rng.normal(size=shape)
+        return jnp.asarray(x / np.linalg.norm(x, axis=-1, keepdims=True), jnp.float32)
+
+    made = Grounding(
+        boxes=jnp.asarray(rng.random((BATCH, FRAMES, ENTITIES, 4)), jnp.float32),
+        present=jnp.ones((BATCH, FRAMES, ENTITIES), bool),
+        text=unit(BATCH, ENTITIES, 6),
+        image=unit(BATCH, ENTITIES, 5),
+        has_text=jnp.ones((BATCH, ENTITIES), bool),
+        has_image=jnp.ones((BATCH, ENTITIES), bool),
+    )
+    return replace(made, **fields)
+
+
+class Net:
+    """A grounding net with random weights, null vectors included."""
+
+    def __init__(self, config):
+        module = GroundingNet(config)
+        shapes = jax.eval_shape(module.init, jax.random.key(0), grounding())["params"]
+        rng = np.random.default_rng(0)
+        self.params = {
+            name: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32)
+            if name.startswith("null")
+            else leaf
+            for name, leaf in fill_params(shapes).items()
+        }
+        self.run = jax.jit(lambda params, g: module.apply({"params": params}, g))
+
+    def __call__(self, g):
+        return np.asarray(self.run(self.params, g))
+
+
+@pytest.fixture(scope="module")
+def fused():
+    return Net(CONFIG)
+
+
+@pytest.fixture(scope="module")
+def separate():
+    return Net(replace(CONFIG, fused=False))
+
+
+@pytest.fixture(scope="module", params=["fused", "separate"])
+def net(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_one_token_per_entity_or_one_per_entity_and_modality(fused, separate):
+    assert fused(grounding()).shape == (BATCH, FRAMES, ENTITIES, 9)
+    assert separate(grounding()).shape == (BATCH, FRAMES, 2 * ENTITIES, 9)
+
+
+def test_a_fused_token_is_the_papers_sum_of_parts(fused):
+    """MLP(P_img(image), P_text(text), Fourier(box)), embeddings brought to unit variance."""
+    g, p = grounding(), jax.tree_util.tree_map(np.asarray, fused.params)
+
+    def dense(x, name):
+        return x @ p[name]["kernel"] + p[name]["bias"]
+
+    for frame in range(FRAMES):
+        for entity in range(ENTITIES):
+            image = dense(np.sqrt(5) * g.image[1, entity], "project_image")
+            text = dense(np.sqrt(6) * g.text[1, entity], "project_text")
+            code = np.asarray(box_code(g.boxes[1, frame, entity]))
+            hidden = dense(np.concatenate([image, text, code]), "linears_0")
+            expected = dense(hidden / (1 + np.exp(-hidden)), "linears_2")
+            np.testing.assert_allclose(fused(g)[1, frame, entity], expected, atol=1e-4)
+
+
+def test_separate_tokens_are_gligens_text_tokens_before_image_tokens(separate):
+    before = separate(grounding())
+    other_words = separate(grounding(text=grounding(seed=1).text))
+    other_pictures = separate(grounding(image=grounding(seed=1).image))
+    text, image = slice(0, ENTITIES), slice(ENTITIES, None)
+    np.testing.assert_array_equal(other_words[:, :, image], before[:, :, image])
+    np.testing.assert_array_equal(other_pictures[:, :, text], before[:, :, text])
+    assert (other_words[:, :, text] != before[:, :, text]).any(axis=-1).all()
+    assert (other_pictures[:, :, image] != before[:, :, image]).any(axis=-1).all()
+
+
+def test_the_absent_are_one_null_token_whatever_is_said_of_them(net):
+    present = grounding().present.at[:, :, 2].set(False).at[0, 1, 0].set(False)
+    first = net(grounding(present=present))
+    second = net(grounding(seed=1, present=present))
+    split = first.reshape(BATCH, FRAMES, -1, ENTITIES, 9)
+    null = split[0, 0, :, 2]
+    away = ~np.asarray(present)
+    for tokens in (first, second):
+        tokens = tokens.reshape(BATCH, FRAMES, -1, ENTITIES, 9).swapaxes(2, 3)
+        np.testing.assert_array_equal(tokens[away], np.broadcast_to(null, tokens[away].shape))
+        assert (tokens[~away] != null).any(axis=(1, 2)).all()
+
+
+def test_nothing_is_everybody_absent(net):
+    nothing = grounding().nothing()
+    assert not nothing.present.any()
+    np.testing.assert_array_equal(net(nothing), net(grounding(seed=1).nothing()))
+    assert grounding().present.all()
+
+
+@pytest.mark.parametrize("modality", ["text", "image"])
+def test_without_a_word_or_a_picture_its_embedding_is_not_looked_at(net, modality):
+    has = {f"has_{modality}": jnp.zeros((BATCH, ENTITIES), bool).at[0, 1].set(True)}
+    other = {modality: getattr(grounding(seed=1), modality)}
+    first, second = net(grounding(**has)), net(grounding(**has, **other))
+    shape = (BATCH, FRAMES, -1, ENTITIES, 9)
+    changed = (first != second).reshape(shape).any(axis=(2, 4))
+    expected = np.zeros((BATCH, FRAMES, ENTITIES), bool)
+    expected[0, :, 1] = True
+    np.testing.assert_array_equal(changed, expected)
+    # A missing picture is not a picture of zeros.
+    blank = net(grounding(**{modality: jnp.zeros_like(getattr(grounding(), modality))}))
+    assert (first != blank).any()
+
+
+def test_each_entity_and_frame_has_its_own_token(net):
+    g = grounding()
+    moved = replace(g, boxes=g.boxes.at[1, 2, 3].multiply(0.5))
+    changed = (net(g) != net(moved)).reshape(BATCH, FRAMES, -1, ENTITIES, 9).any(axis=(2, 4))
+    assert changed.sum() == 1
+    assert changed[1, 2, 3]
