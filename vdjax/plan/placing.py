@@ -426,6 +426,11 @@ class _Placing:
 
     # What is good
 
+    def _meets(self, name: str, other: str) -> bool:
+        """Whether one goes to the other, or to what the other is tied to."""
+        target = self.parts[self.stage.root(name)].move.target
+        return target in self.parts and self.stage.root(target) == self.stage.root(other)
+
     def _cost(self, boxes: Boxes, others: list[str]) -> float:
         cost = 0.0
         for name, mine in boxes.items():
@@ -437,7 +442,8 @@ class _Placing:
                     if self.parts[name].present[k] and self.parts[other].present[k]
                 ]
                 shared = sum(_overlap(mine[k], theirs[k]) for k in together)
-                cost += 4.0 * shared / len(_SAMPLED)
+                weight = 1.0 if self._meets(name, other) or self._meets(other, name) else 4.0
+                cost += weight * shared / len(_SAMPLED)
         for wish in self.stage.wishes:
             if (wish.first in boxes) == (wish.second in boxes):
                 continue
