@@ -71,4 +71,5 @@ def _unet(runs: Path, folder: Path, preset: Preset) -> tuple[dict[str, Any], dic
         temporal = split_params(load_tree(motion)[0], TEMPORAL)[0]
     else:
         temporal = split_params(init_unet(preset.unet, jax.random.key(0)), TEMPORAL)[0]
-    return merge_params(temporal, tree), config
+    # How much noise frames share is the sampler's choice: the preset's of today, not the run's.
+    return merge_params(temporal, tree), {**config, "shared_noise": preset.shared_noise}

@@ -40,12 +40,12 @@ class Preset:
     def storybook(cls) -> Preset:
         """16 frames of 128 × 128 pixels, latents 16 × 16 × 4; runs on a laptop's CPU.
 
-        Velocity prediction and half-shared noise are chosen for a model that learns from few
+        Velocity prediction and mostly shared noise are chosen for a model that learns from few
         samples.
         """
         return cls(
             name="storybook",
-            shared_noise=0.5,
+            shared_noise=0.95,
             unet=UNet3DConfig(block_out_channels=(64, 128, 192), attention=(False, True, True)),
             noise=NoiseConfig(prediction_type="v_prediction"),
         )
