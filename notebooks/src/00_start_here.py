@@ -26,7 +26,7 @@
 # **You will be able to**
 #
 # - turn a sentence into a film in three cells, and save it;
-# - read a *video plan*, change it, and see the film follow;
+# - read a *video plan*, change it, and render it again;
 # - say what each part of the system does, and where to look it up.
 #
 # **You need** Python, and no network, no key, no GPU: the trained weights come with the package.
@@ -44,9 +44,11 @@
 # {{INSTALL}}
 
 # %%
+import re
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import jax
 
@@ -101,9 +103,14 @@ print(f"\n{len(film.frames)} scenes of {len(film.frames[0])} frames in {seconds:
 
 # %% [markdown]
 # **Then look at it.** The storyboard lays what was asked for (the boxes) over what came out (the
-# frames). The weights that come with the package are small and were trained on a world of 64
-# things and 12 places, so that everything here runs on a laptop. How good they are is measured,
-# not claimed: the model card beside the weights has the figures.
+# frames). The weights that come with the package are small and know a world of 64 things and 12
+# places, so that everything here runs on a laptop. How good they are is measured, not promised:
+# the model card beside them says how long they were trained, what to expect, and the figures.
+
+# %%
+card = Path(vdjax.__file__).parent / "weights" / PRESET / "README.md"
+state = re.search(r"State: (.+?)\*\*", card.read_text(), re.DOTALL) if card.exists() else None
+print("Their model card says:", " ".join(state[1].split()) if state else f"see {card.name}")
 
 # %%
 show(
@@ -124,11 +131,12 @@ play(film.frames, alt=f"The film of: {PROMPT}", width=256)
 # ```
 
 # %% [markdown]
-# ## 2 · Change the plan, and the film follows
+# ## 2 · Change the plan, and render it again
 #
 # A plan is plain data: read it, change it, render it again. Boxes are `(x0, y0, x1, y1)`; x goes
 # from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom). Here scene 1 is mirrored: every box
-# goes to the other side. The seed stays, so nothing changes but the boxes.
+# goes to the other side. The seed stays, so nothing changes but the boxes: what differs between the
+# two is the layout's doing.
 
 
 # %%

@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # 05 · Multi-scene sampling: from noise to a film that follows its plan
+# # 05 · Multi-scene sampling: from noise to a film
 #
 # **Goal, in one sentence:** write the sampling loop with its two phases yourself, turn its knobs,
 # and see where the network looks while it works.
@@ -186,7 +186,7 @@ show(
 # Move a slider and let go. Scene 1 is drawn again; a film that was drawn before comes back at
 # once. Things to try:
 #
-# - **alpha** from 0 to 1: from which value on is the cat where the plan has it?
+# - **alpha** from 0 to 1: from which value on does the layout show, if it does?
 # - **guidance** 1 and 10: what does too little, and too much, look like?
 # - **seed**: what stays the same when only the noise (and the draw of the cat) changes?
 

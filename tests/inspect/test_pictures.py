@@ -33,7 +33,7 @@ def test_overlay_without_opacity_is_the_frame_in_grey():
 
 
 def test_overlays_share_a_scale_where_one_is_given():
-    low, high = (overlay(FRAME, np.full((2, 2), v), top=1.0).mean() for v in (0.1, 0.9))
+    low, high = (overlay(FRAME, np.full((2, 2), v), limits=(0, 1)).mean() for v in (0.1, 0.9))
     assert low < high
     alone = [overlay(FRAME, np.full((2, 2), v)).mean() for v in (0.1, 0.9)]
     assert alone[0] == alone[1]

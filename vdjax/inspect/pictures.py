@@ -70,11 +70,12 @@ def plan_figure(plan: VideoPlan, columns: int = 4) -> Figure:
 def overlay(
     frame: UInt8[np.ndarray, "tall wide 3"],
     heat: Float[np.ndarray, "height width"],
-    top: float | None = None,
+    limits: tuple[float, float] | None = None,
     opacity: float = 0.65,
 ) -> UInt8[np.ndarray, "tall wide 3"]:
-    """A frame in grey with a map upon it: black is 0, the brightest colour is `top` (the map's own
-    highest where None). The map is enlarged bilinearly to the frame.
+    """A frame in grey with a map upon it, enlarged bilinearly.
+
+    `limits` are the values of the darkest and the brightest colour; the map's own where None.
 
     Raises:
         UserError: the opacity is outside 0..1.
@@ -84,8 +85,8 @@ def overlay(
     from matplotlib import colormaps
 
     tall, wide = frame.shape[:2]
-    highest = float(heat.max()) if top is None else top
-    scaled = np.clip(heat / highest if highest > 0 else heat, 0, 1).astype(np.float32)
+    low, high = (float(heat.min()), float(heat.max())) if limits is None else limits
+    scaled = np.clip((heat - low) / (high - low or 1.0), 0, 1).astype(np.float32)
     large = np.asarray(Image.fromarray(scaled).resize((wide, tall), Image.Resampling.BILINEAR))
     colours = colormaps[COLOURS](large)[..., :3] * 255
     grey = np.repeat(frame.mean(axis=-1, keepdims=True), 3, axis=-1)
@@ -102,14 +103,16 @@ def attention_figure(
     """Frames in the first row, then a row per token: where it is looked at, and its box.
 
     Above each map stands the share of it inside the box, and in brackets the share that an even map
-    would have. One scale of colours for all tokens.
+    would have. One scale of colours for all tokens, from the least to the most of
+    what is shown: read its numbers, for a small difference looks large.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     shown = [round(i) for i in np.linspace(0, len(frames) - 1, min(columns, len(frames)))]
-    top = max(float(heat[shown].max()) for heat in maps.values())
+    drawn = np.concatenate([heat[shown].ravel() for heat in maps.values()])
+    limits = float(drawn.min()), float(drawn.max())
     size = (2.1 * len(shown) + 1.2, 2.25 * (1 + len(maps)) + 0.4)
     figure = Figure(figsize=size, dpi=80, layout="constrained")
     axes = figure.subplots(1 + len(maps), len(shown), squeeze=False)
@@ -121,7 +124,7 @@ def attention_figure(
         inside, even = mass_in_box(heat, boxes[name]), chance(boxes[name])
         axes[row, 0].set_ylabel(name, fontsize=10)
         for column, index in enumerate(shown):
-            axes[row, column].imshow(overlay(frames[index], heat[index], top))
+            axes[row, column].imshow(overlay(frames[index], heat[index], limits))
             _outline(axes[row, column], boxes[name][index], frames.shape[1:3])
             if np.isfinite(inside[index]):
                 text = f"{inside[index]:.0%} inside (even: {even[index]:.0%})"
@@ -129,7 +132,7 @@ def attention_figure(
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])
-    scale = ScalarMappable(Normalize(0, top), COLOURS)
+    scale = ScalarMappable(Normalize(*limits), COLOURS)
     bar = figure.colorbar(scale, ax=axes[1:], shrink=0.7, pad=0.02)
     bar.set_label("attention weight", fontsize=9)
     figure.suptitle(title, fontsize=11)
