@@ -1,6 +1,6 @@
 """Draw the loss curves of every stage in a runs folder into one picture, for the model card.
 
-    python scripts/loss_curves.py runs vdjax/weights/storybook/loss_curves.png
+python scripts/loss_curves.py runs vdjax/weights/storybook/loss_curves.png
 """
 
 from __future__ import annotations

@@ -131,6 +131,7 @@ def test_a_plan_edited_in_its_folder_is_rendered_there(toy_film, tmp_path, vdjax
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_film_that_is_stopped_leaves_nothing(tmp_path, number):
     command = [sys.executable, "-m", "vdjax", "film", CAT, "--preset", "toy", "-o", "film"]
+    command += ["--steps", "900"]  # so long that it cannot be done before the signal comes
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         for line in process.stdout:
             if line.startswith(b"making"):

@@ -254,7 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "stage",
         metavar="STAGE",
-        help="in order: autoencoder, clip, backbone, motion, prior, guided; or all",
+        help="in order: autoencoder, clip, backbone, motion, prior, guided, detector; or all",
     )
     train.add_argument(
         "--runs", type=_path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"

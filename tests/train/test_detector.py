@@ -32,7 +32,7 @@ def test_a_step_has_the_same_batch_again_and_another_step_another(batch):
 def test_shapes_and_ranges(batch):
     assert batch["frame"].shape == (3, 128, 128, 3)
     assert batch["frame"].dtype == batch["cutouts"].dtype == np.uint8
-    assert batch["cutouts"].shape == (3, 3, CUTOUT, CUTOUT, 3)
+    assert batch["cutouts"].shape == (3, 4, CUTOUT, CUTOUT, 3)
     assert batch["heat"].shape == (3, GRID, GRID)
     assert 0 <= batch["heat"].min() <= batch["heat"].max() <= 1
     assert batch["drawing"].min() >= 0
@@ -62,7 +62,8 @@ def test_a_target_gives_back_the_box_it_was_made_from():
     left, top, right, bottom = target["sides"][rows, columns].astype(float).T
     found = np.stack([x - left, y - top, x + right, y + bottom], 1)
     assert (iou(found, boxes).max(1) > 0.999).all()
-    assert (target["weight"][rows, columns] == 1).all()
+    assert (target["weight"][rows, columns] > 0).all()
+    assert target["weight"].sum() == pytest.approx(2)  # each thing counts once
 
 
 def test_a_hidden_thing_is_neither_asked_for_nor_held_against_the_finder():
@@ -82,8 +83,8 @@ def test_the_box_loss_is_nothing_for_the_right_box_and_more_the_further_off():
     right = np.full((1, GRID, GRID, 4), 0.2)
     near, far = right + np.array([0.02, 0, 0, 0]), right + np.array([0.2, 0, 0, 0])
     assert grid_loss(right, right) == pytest.approx(0.0, abs=1e-6)
-    # Half as wide again: two thirds shared, and 0.2 off on one side of four.
-    assert grid_loss(far, right) == pytest.approx(1 / 3 + 4 * 0.05, abs=1e-6)
+    # Half as wide again: two thirds shared, and one edge of four half a side off.
+    assert grid_loss(far, right) == pytest.approx(1 / 3 + 0.5 / 4, abs=1e-6)
     assert 0 < grid_loss(near, right) < grid_loss(far, right)
 
 

@@ -1,8 +1,9 @@
 """The detector for the storybook world: frames enter, named boxes leave.
 
-The finder proposes boxes, the namer says which drawing each cut-out shows and moves the box to it,
-then looks once more at the moved cut-out. The weights are the package's own and come from `vdjax
-train detector`; nothing of the generator is in them.
+The finder proposes boxes; the namer says which drawings each may show; these are laid over the
+picture and moved to where they fit; and the namer has the last word on what is in the box so found.
+The weights are the package's own and come from `vdjax train detector`; nothing of the generator is
+in them.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from vdjax.data.storybook.sprites import NAMES
-from vdjax.evaluate.boxes import without_doubles
-from vdjax.evaluate.cutouts import cut, from_cutout, windows
+from vdjax.evaluate.boxes import iou, without_doubles
+from vdjax.evaluate.cutouts import cut, from_cutout, inside_frame, windows
 from vdjax.evaluate.detections import Detection
-from vdjax.evaluate.network import GRID, Finder, Namer
+from vdjax.evaluate.fit import REACH, art, fit
+from vdjax.evaluate.network import GRID, MARGIN, Finder, Namer
 from vdjax.plan.vocabulary import LOOKS
 
 #: Least probability of a centre for a box to be looked at.
@@ -30,6 +32,10 @@ _LEAST_CENTRE = 0.1
 _MOST = 12
 #: Least score of a detection; chosen on training pictures, clean and degraded, for right counts.
 THRESHOLD = 0.35
+#: Drawings laid over each box, the likeliest ones.
+_TRIED = 2
+#: A box laid anew must overlap the finder's by this (IoU).
+_LEAST_KEPT = 0.3
 #: Two boxes that overlap by more than this (IoU) are one thing.
 _DOUBLE = 0.55
 _FRAMES = 16  # frames per compiled call
@@ -67,8 +73,8 @@ class StorybookDetector:
         owner = np.repeat(np.arange(len(frames)), [len(score) for score, _ in chosen])
         centre = np.concatenate([score for score, _ in chosen] or [np.zeros(0)])
         box = np.concatenate([at for _, at in chosen] or [np.zeros((0, 4))])
-        for _ in range(2):
-            chances, box = self._name(frames, owner, box)
+        box = _laid_over(frames, owner, box, self._name(frames, owner, box))
+        chances = self._name(frames, owner, box)
         by_name = chances.reshape(len(box), len(NAMES), len(LOOKS))
         name = by_name.sum(-1).argmax(-1)
         score = np.sqrt(centre * by_name.sum(-1)[np.arange(len(box)), name])
@@ -106,21 +112,54 @@ class StorybookDetector:
     def _name(
         self,
         frames: UInt8[np.ndarray, "frame 128 128 3"],
-        owner: np.ndarray,
+        owner: Int[np.ndarray, " box"],
         boxes: Float[np.ndarray, "box 4"],
-    ) -> tuple[Float[np.ndarray, "box 256"], Float[np.ndarray, "box 4"]]:
-        """Per box the chance of each drawing, and where the drawing's box really is."""
+    ) -> Float[np.ndarray, "box 256"]:
+        """The chance that a box shows each drawing."""
         if not len(boxes):
-            return np.zeros((0, len(NAMES) * len(LOOKS))), np.zeros((0, 4))
-        cutouts = np.concatenate(
-            [cut(frames[at], boxes[owner == at]) for at in range(len(frames)) if at in owner]
-        )
-        parts = [_name(self._params["namer"], part) for part in _parts(cutouts, _CUTOUTS)]
-        chances, inside = (np.concatenate(each)[: len(boxes)] for each in zip(*parts, strict=True))
-        moved = from_cutout(inside, windows(boxes))
-        # A box turned inside out, or a sliver, says that nothing is there: keep what it came from.
-        usable = (moved[:, 2:] - moved[:, :2]).min(-1) >= 1 / 64
-        return chances[:, :-1], np.where(usable[:, None], moved, boxes)
+            return np.zeros((0, len(NAMES) * len(LOOKS)))
+        parts = _parts(_cutouts(frames, owner, boxes, MARGIN), _CUTOUTS)
+        chances = np.concatenate([_name(self._params["namer"], part) for part in parts])
+        return chances[: len(boxes), :-1]
+
+
+def _laid_over(
+    frames: UInt8[np.ndarray, "frame 128 128 3"],
+    owner: Int[np.ndarray, " box"],
+    boxes: Float[np.ndarray, "box 4"],
+    chances: Float[np.ndarray, "box 256"],
+) -> Float[np.ndarray, "box 4"]:
+    """Each box moved to where the best of its likeliest drawings, mirrored or not, fits best."""
+    if not len(boxes):
+        return boxes
+    likeliest = np.argsort(-chances, axis=1, kind="stable")[:, :_TRIED]
+    tried = np.stack([2 * likeliest, 2 * likeliest + 1], -1).reshape(-1)
+    cutouts = _cutouts(frames, owner, boxes, REACH).astype(np.float32) / 255
+    seen = windows(boxes, REACH)
+    each = 2 * _TRIED
+    given = (np.repeat(cutouts, each, 0), np.repeat(inside_frame(seen), each, 0), art()[tried])
+    parts = zip(*(_parts(items, _CUTOUTS) for items in given), strict=True)
+    fitted = [fit(*part) for part in parts]
+    inside, residual = (np.concatenate(one)[: len(tried)] for one in zip(*fitted, strict=True))
+    best = residual.reshape(-1, each).argmin(1)
+    inside = inside.reshape(-1, each, 4)[np.arange(len(boxes)), best].astype(np.float64)
+    moved = from_cutout(inside, seen)
+    # What fits somewhere else altogether, or as a sliver, does not fit: keep the finder's box.
+    near = np.diagonal(iou(moved, boxes)) >= _LEAST_KEPT
+    usable = near & ((moved[:, 2:] - moved[:, :2]).min(-1) >= 1 / 64)
+    return np.where(usable[:, None], moved, boxes)
+
+
+def _cutouts(
+    frames: UInt8[np.ndarray, "frame 128 128 3"],
+    owner: Int[np.ndarray, " box"],
+    boxes: Float[np.ndarray, "box 4"],
+    margin: float,
+) -> UInt8[np.ndarray, "box 32 32 3"]:
+    """The cut-outs of boxes that are sorted by the frame that owns them."""
+    return np.concatenate(
+        [cut(frames[at], boxes[owner == at], margin) for at in np.unique(owner).tolist()]
+    )
 
 
 def _peaks(
@@ -146,11 +185,17 @@ def _parts(items: np.ndarray, size: int) -> list[np.ndarray]:
 
 @jax.jit
 def _find(params, frames):
-    centre, sides = Finder().apply({"params": params}, frames.astype(jnp.float32) / 127.5 - 1.0)
-    return jax.nn.sigmoid(centre), sides
+    """Chance of a centre and box sides per cell: the mean of the frame and of its mirror image."""
+    x = frames.astype(jnp.float32) / 127.5 - 1.0
+    centre, sides = Finder().apply({"params": params}, x)
+    centre_m, sides_m = Finder().apply({"params": params}, x[:, :, ::-1])
+    turned = sides_m[:, :, ::-1][..., np.array([2, 1, 0, 3])]
+    return jax.nn.sigmoid((centre + centre_m[:, :, ::-1]) / 2), (sides + turned) / 2
 
 
 @jax.jit
 def _name(params, cutouts):
-    drawing, inside = Namer().apply({"params": params}, cutouts.astype(jnp.float32) / 127.5 - 1.0)
-    return jax.nn.softmax(drawing), inside
+    """Chance of each drawing: the mean over the cut-out and its mirror image."""
+    x = cutouts.astype(jnp.float32) / 127.5 - 1.0
+    drawing, mirrored = (Namer().apply({"params": params}, each) for each in (x, x[:, :, ::-1]))
+    return (jax.nn.softmax(drawing[0]) + jax.nn.softmax(mirrored[0])) / 2

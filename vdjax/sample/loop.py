@@ -28,8 +28,8 @@ from vdjax.sample.guidance import guide
 class Conditions:
     """What a clip is made from: first half of the batch unconditional, second half conditional."""
 
-    text: Float[Array, "twice length width"]
-    grounding: Float[Array, "twice frame token width"]
+    text: Float[Array, "twice length text_width"]
+    grounding: Float[Array, "twice frame token grounding_width"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,9 @@ class Sampler:
         state = scheduler.set_timesteps(
             scheduler.create_state(), self.num_inference_steps, latents.shape
         )
+        # Python's numbers become arrays, as they are after a step: else the second step would be
+        # of another type than the first and be compiled again.
+        state = jax.tree_util.tree_map(_typed, state)
         return state, state.timesteps
 
     def step(self, params, state, latents, timestep, conditions: Conditions, scale, *, gated: bool):
@@ -63,7 +66,7 @@ class Sampler:
         prediction = guide(cast(jax.Array, both), scale)
         scheduler = make_scheduler(self.scheduler, self.noise)
         latents, state = scheduler.step(state, prediction, timestep, latents, return_dict=False)
-        return state, latents
+        return jax.tree_util.tree_map(_typed, state), latents
 
     @partial(jax.jit, static_argnums=0)
     def scan(self, params, latents, conditions: Conditions, scale, switch):
@@ -99,3 +102,9 @@ class Sampler:
         """The step each evaluation of the network belongs to: PNDM's first step takes two."""
         extra = timesteps.shape[0] - self.num_inference_steps
         return np.maximum(np.arange(timesteps.shape[0], dtype=np.int32) - extra, 0)
+
+
+def _typed(leaf) -> jax.Array:
+    """An array of a dtype that is settled, not one that adapts to what it meets."""
+    array = jnp.asarray(leaf)
+    return jax.lax.convert_element_type(array, array.dtype)

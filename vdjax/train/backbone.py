@@ -93,7 +93,7 @@ def diffusion_loss(preset: Preset, predict, latents, key):
     time_key, noise_key = jax.random.split(key)
     count = preset.noise.num_train_timesteps
     # One timestep from each of `batch` equal slices: every step sees all noise levels.
-    slices = (jnp.arange(batch) + jax.random.uniform(time_key, (batch,))) / batch
+    slices = (jnp.arange(batch, dtype=jnp.float32) + jax.random.uniform(time_key, (batch,))) / batch
     timesteps = jnp.minimum((slices * count).astype(jnp.int32), count - 1)
     noise = shared_noise(noise_key, latents.shape, preset.shared_noise)
     bars = jnp.asarray(alphas_cumprod(preset.noise))

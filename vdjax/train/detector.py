@@ -11,7 +11,7 @@ then degraded as in `vdjax.evaluate.degrade`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -37,21 +37,21 @@ _SIZE = 128
 _NOTHING = len(NAMES) * len(LOOKS)
 #: A thing is looked for where at least this share of its box is free of the boxes in front of it.
 _LEAST_FREE = 0.35
+#: How far a finder's box may be off: each edge by about so much of its side.
+_JITTER = (0.04, 0.08, 0.08, 0.15)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorStage:
     """Finder and namer together: half of each step's loss is about where, half about what."""
 
-    schedule: Schedule = field(
-        default_factory=lambda: Schedule(
-            steps=2600, batch_size=16, learning_rate=2e-3, weight_decay=0.02, ema_decay=0.995
-        )
-    )
-    cutouts_per_picture: int = 3
+    schedule: Schedule
+    cutouts_per_picture: int = 4
     name: str = "detector"
+    renders: bool = True
 
     def init(self):
+        """Fresh parameters; nothing is frozen."""
         return jax.jit(network.init)(jax.random.key(self.schedule.seed)), {}
 
     def describe(self) -> dict[str, Any]:
@@ -95,10 +95,10 @@ class DetectorStage:
         scores, refined = network.Namer().apply({"params": params["namer"]}, cutouts)
         soft = optax.smooth_labels(jax.nn.one_hot(drawing, _NOTHING + 1), 0.05)
         what = optax.softmax_cross_entropy(scores, soft).mean()
-        shown = (drawing != _NOTHING).astype(jnp.float32)[:, None]
-        refine = (jnp.abs(refined - inside) * shown).sum() / jnp.maximum(4 * shown.sum(), 1.0)
+        shown = (drawing != _NOTHING).astype(jnp.float32)
+        refine = _box_loss(_seen_from(refined, inside), _seen_from(inside, inside), shown)
         right = (scores.argmax(-1) == drawing).mean()
-        loss = centre + where + what + 5.0 * refine
+        loss = centre + where + what + 2.0 * refine
         return loss, {
             "centre": centre,
             "where": where,
@@ -118,7 +118,10 @@ def _centre_loss(logits, heat, counts):
 
 
 def _box_loss(sides, target, weight):
-    """One minus the overlap of boxes seen from the same cell, plus the error of their sides."""
+    """One minus the overlap of boxes seen from the same place, plus the error of their sides.
+
+    The error is in shares of the true box, so that small things count as much as large ones.
+    """
     low = jnp.minimum(sides, target)
     shared = jnp.maximum(low[..., 0] + low[..., 2], 0) * jnp.maximum(low[..., 1] + low[..., 3], 0)
     own = jnp.maximum(sides[..., 0] + sides[..., 2], 0) * jnp.maximum(
@@ -126,8 +129,15 @@ def _box_loss(sides, target, weight):
     )
     real = (target[..., 0] + target[..., 2]) * (target[..., 1] + target[..., 3])
     overlap = shared / jnp.maximum(own + real - shared, 1e-6)
-    error = 1 - overlap + 4.0 * jnp.abs(sides - target).mean(-1)
+    size = jnp.sqrt(jnp.maximum(real, 1e-4))
+    error = 1 - overlap + jnp.abs(sides - target).mean(-1) / size
     return (error * weight).sum() / jnp.maximum(weight.sum(), 1.0)
+
+
+def _seen_from(box, place):
+    """Distances from the middle of `place` to the left, top, right and bottom edge of `box`."""
+    middle = (place[..., :2] + place[..., 2:]) / 2
+    return jnp.concatenate([middle - box[..., :2], box[..., 2:] - middle], axis=-1)
 
 
 def draw_picture(
@@ -229,7 +239,8 @@ def grid_targets(boxes: np.ndarray, free: np.ndarray) -> dict[str, np.ndarray]:
             ),
             -1,
         )
-        sides[near], weight[near] = seen[near], 1.0
+        # A thing counts once, however many cells it fills: only its best one is asked in the end.
+        sides[near], weight[near] = seen[near], 1.0 / near.sum()
         heat = np.maximum(heat, bump)
     return {"heat": heat, "counts": counts, "sides": sides, "weight": weight}
 
@@ -246,9 +257,9 @@ def _proposals(
     while len(found) < count:
         if len(seen) and rng.random() < 0.8:
             at = int(seen[rng.integers(len(seen))])
-            box = _jittered(rng, boxes[at], 0.06 if rng.random() < 0.6 else 0.13)
+            box = _jittered(rng, boxes[at], float(rng.choice(_JITTER)))
             overlap = iou(box[None], boxes)[0]
-            if overlap[at] < 0.5 or overlap.argmax() != at:
+            if overlap[at] < 0.35 or overlap.argmax() != at:
                 continue
             found.append(box), drawings.append(labels[at]), targets.append(boxes[at])
             continue
@@ -258,7 +269,7 @@ def _proposals(
             width, height = rng.uniform(0.15, 0.7, 2)
             x, y = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
             box = np.array([x, y, x + width, y + height])
-        if (box[2:] - box[:2]).min() > 0.08 and iou(box[None], boxes).max(initial=0.0) < 0.3:
+        if (box[2:] - box[:2]).min() > 0.08 and iou(box[None], boxes).max(initial=0.0) < 0.25:
             found.append(box), drawings.append(_NOTHING), targets.append(box)
     return np.array(found), np.array(drawings, np.int32), np.array(targets)
 

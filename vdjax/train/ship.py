@@ -30,7 +30,7 @@ def ship(runs: str | Path, folder: str | Path, preset: str = "storybook") -> dic
     """
     runs, folder = Path(runs), Path(folder)
     shipped: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-    for part in ("autoencoder", "clip", "prior", "guided"):
+    for part in ("autoencoder", "clip", "prior", "guided", "detector"):
         shipped[part] = _part(runs / part / "weights.safetensors", folder / f"{part}.safetensors")
     shipped["unet"] = _unet(runs, folder, get_preset(preset))
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from vdjax.train.autoencoder import AutoencoderStage
 from vdjax.train.backbone import BackboneStage
 from vdjax.train.cache import Samples, cached_samples, fingerprint
 from vdjax.train.clip import CLIPStage
+from vdjax.train.detector import DetectorStage
 from vdjax.train.guided import GuidedStage
 from vdjax.train.loop import run_stage
 from vdjax.train.prior import PriorStage
@@ -33,8 +34,9 @@ from vdjax.train.stage import Schedule, Stage
 from vdjax.weights.presets import Preset, get_preset
 from vdjax.weights.store import load_tree, shipped_folder
 
-STAGES = ("autoencoder", "clip", "backbone", "motion", "prior", "guided")
-"""In the order of training; "motion" is the temporal part of the backbone."""
+STAGES = ("autoencoder", "clip", "backbone", "motion", "prior", "guided", "detector")
+"""In the order of training; "motion" is the temporal part of the backbone, and "detector", the
+measure's eye, stands on none of the others."""
 
 SCHEDULES = {
     "autoencoder": Schedule(
@@ -45,6 +47,9 @@ SCHEDULES = {
     "motion": Schedule(steps=8_000, batch_size=8, learning_rate=4e-4, warmup_steps=200),
     "prior": Schedule(steps=4_000, batch_size=256, learning_rate=1e-3),
     "guided": Schedule(steps=40_000, batch_size=128, learning_rate=8e-4, warmup_steps=500),
+    "detector": Schedule(
+        steps=6_000, batch_size=16, learning_rate=2e-3, weight_decay=0.02, ema_decay=0.995
+    ),
 }
 SUFFIX = ".safetensors"
 SHIPPED_IN = {"backbone": "unet.safetensors", "motion": "unet.safetensors"}
@@ -116,6 +121,8 @@ class Workshop:
                 schedule=schedule,
                 tokenizer_path=self.runs / "clip" / "tokenizer.json",
             )
+        if name == "detector":
+            return DetectorStage(schedule=schedule)
         clip, clip_params, tokenizer = self._clip()
         empty = tokenizer([""])[0]
         if name in ("backbone", "motion"):
