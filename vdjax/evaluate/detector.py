@@ -83,17 +83,7 @@ class StorybookDetector:
         for frame in range(len(frames)):
             mine = np.flatnonzero((owner == frame) & (score >= self._threshold))
             kept = mine[without_doubles(box[mine], score[mine], _DOUBLE)]
-            seen.append(
-                [
-                    Detection(
-                        NAMES[name[at]],
-                        LOOKS[look[at]],
-                        float(score[at]),
-                        tuple(float(side) for side in box[at]),
-                    )
-                    for at in kept
-                ]
-            )
+            seen.append([_detection(name[at], look[at], score[at], box[at]) for at in kept])
         return seen
 
     def _find(
@@ -121,6 +111,13 @@ class StorybookDetector:
         parts = _parts(_cutouts(frames, owner, boxes, MARGIN), _CUTOUTS)
         chances = np.concatenate([_name(self._params["namer"], part) for part in parts])
         return chances[: len(boxes), :-1]
+
+
+def _detection(
+    name: np.integer, look: np.integer, score: np.floating, box: Float[np.ndarray, " 4"]
+) -> Detection:
+    x0, y0, x1, y1 = box.tolist()
+    return Detection(NAMES[name], LOOKS[look], float(score), (x0, y0, x1, y1))
 
 
 def _laid_over(
@@ -188,9 +185,10 @@ def _find(params, frames):
     """Chance of a centre and box sides per cell: the mean of the frame and of its mirror image."""
     x = frames.astype(jnp.float32) / 127.5 - 1.0
     centre, sides = Finder().apply({"params": params}, x)
-    centre_m, sides_m = Finder().apply({"params": params}, x[:, :, ::-1])
-    turned = sides_m[:, :, ::-1][..., np.array([2, 1, 0, 3])]
-    return jax.nn.sigmoid((centre + centre_m[:, :, ::-1]) / 2), (sides + turned) / 2
+    mirrored: Any = Finder().apply({"params": params}, x[:, :, ::-1])
+    centre_m, sides_m = (each[:, :, ::-1] for each in mirrored)
+    turned = sides_m[..., np.array([2, 1, 0, 3])]
+    return jax.nn.sigmoid((centre + centre_m) / 2), (sides + turned) / 2
 
 
 @jax.jit

@@ -123,7 +123,7 @@ def _usual_edges(key) -> Float[Array, "4 16"]:
     del key
     inset = (1 - 1 / MARGIN) / 2
     where = jnp.array([[inset], [inset], [1 - inset], [1 - inset]])
-    return -0.5 * ((_MIDDLES[None] - where) / 0.08) ** 2
+    return -0.5 * ((jnp.asarray(_MIDDLES)[None] - where) / 0.08) ** 2
 
 
 def _folded(x: Float[Array, "batch h w c"]) -> Float[Array, "batch h2 w2 c4"]:

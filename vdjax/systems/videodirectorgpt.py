@@ -262,11 +262,12 @@ def _check_options(seed, steps, guidance, alpha, scheduler, frames) -> None:
 
 
 def _whole(value, least: int, most: int) -> bool:
-    return isinstance(value, Integral) and least <= value <= most
+    return isinstance(value, Integral) and least <= int(value) <= most
 
 
 def _check_picture(name: str, picture) -> None:
-    shape, dtype = getattr(picture, "shape", None), getattr(picture, "dtype", None)
+    shape: tuple[int, ...] = getattr(picture, "shape", ())
+    dtype = getattr(picture, "dtype", None)
     if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
         seen = f"{dtype} of shape {shape}" if dtype else f"of type {type(picture).__name__}"
         raise UserError(

@@ -181,7 +181,7 @@ def _place(
     """A box for a thing of this aspect: mostly beside the others, mostly inside the frame."""
     allowed = 0.6 if rng.random() < 0.25 else 0.1
     inside = rng.random() < 0.75
-    best, least = None, np.inf
+    best, least = np.zeros(4), np.inf
     for _ in range(6):
         long_side = rng.uniform(0.17, {1: 0.8, 2: 0.65}.get(count, 0.5))
         shape = ratio * np.exp(rng.uniform(-0.2, 0.2))
@@ -198,7 +198,8 @@ def _place(
             best, least = box[0], crowding
         if crowding <= allowed:
             break
-    return tuple(float(value) for value in best)
+    x0, y0, x1, y1 = best.tolist()
+    return x0, y0, x1, y1
 
 
 def _free_shares(boxes: np.ndarray) -> np.ndarray:
@@ -253,7 +254,7 @@ def _proposals(
     Where nothing is, the drawing is "nothing" and the box its own.
     """
     seen = np.flatnonzero(free >= _LEAST_FREE)
-    found, drawings, targets = [], [], []
+    found: list[tuple[np.ndarray, int, np.ndarray]] = []
     while len(found) < count:
         if len(seen) and rng.random() < 0.8:
             at = int(seen[rng.integers(len(seen))])
@@ -261,7 +262,7 @@ def _proposals(
             overlap = iou(box[None], boxes)[0]
             if overlap[at] < 0.35 or overlap.argmax() != at:
                 continue
-            found.append(box), drawings.append(labels[at]), targets.append(boxes[at])
+            found.append((box, int(labels[at]), boxes[at]))
             continue
         if len(seen) and rng.random() < 0.5:  # beside, inside or far around a thing
             box = _jittered(rng, boxes[int(seen[rng.integers(len(seen))])], 0.45)
@@ -270,8 +271,9 @@ def _proposals(
             x, y = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
             box = np.array([x, y, x + width, y + height])
         if (box[2:] - box[:2]).min() > 0.08 and iou(box[None], boxes).max(initial=0.0) < 0.25:
-            found.append(box), drawings.append(_NOTHING), targets.append(box)
-    return np.array(found), np.array(drawings, np.int32), np.array(targets)
+            found.append((box, _NOTHING, box))
+    proposals, drawings, targets = zip(*found, strict=True)
+    return np.array(proposals), np.array(drawings, np.int32), np.array(targets)
 
 
 def _jittered(rng: np.random.Generator, box: np.ndarray, share: float) -> np.ndarray:

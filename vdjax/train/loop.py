@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 
@@ -144,7 +144,8 @@ def _prefetched(stage: Stage, start: int, stop: int, clock: _Clock) -> Iterator[
     """Batches of steps start..stop-1 in order, made ahead."""
     heavy = bool(getattr(stage, "renders", False))
     # A copy without what the stage has cached: it travels to other processes.
-    batches = in_order((replace(stage) if heavy else stage).batch, range(start, stop), heavy=heavy)
+    source: Any = replace(cast(Any, stage)) if heavy else stage
+    batches = in_order(source.batch, range(start, stop), heavy=heavy)
     for _ in range(start, stop):
         began = time.monotonic()
         batch = next(batches)
