@@ -22,13 +22,17 @@ LossFn = Callable[[PyTree, PyTree, PyTree, jax.Array], tuple[jax.Array, dict[str
 
 @flax.struct.dataclass
 class TrainState:
-    """`step` counts finished steps; `key` is the root key, to fold the step into."""
+    """`step` counts finished steps; `key` is the root key, to fold the step into.
 
-    step: jax.Array
+    Both are arrays, but no more is promised: while a checkpoint is written or read, the same tree
+    holds shapes, or nothing, in their places.
+    """
+
+    step: Any
     params: PyTree
     ema: PyTree
     opt_state: PyTree
-    key: jax.Array
+    key: Any
 
 
 def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
