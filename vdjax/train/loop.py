@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -54,39 +55,40 @@ def run_stage(
     if start is not None:
         params = jax.tree_util.tree_map(lambda old, new: new.astype(old.dtype), params, start)
     state = create_state(params, stage.schedule)
-    checkpoints = Checkpoints(folder / "checkpoints", stage.describe())
-    if (resumed := checkpoints.restore(state)) is not None:
-        state = resumed
-        report(f"{stage.name}: resuming after step {int(state.step)} of {total}")
-    count = sum(x.size for x in jax.tree_util.tree_leaves(params))
-    held = sum(x.size for x in jax.tree_util.tree_leaves(frozen))
-    report(
-        f"{stage.name}: {count:,} trained parameters, {held:,} frozen "
-        f"({100 * count / max(count + held, 1):.1f} % trained), on {jax.devices()[0].device_kind}"
-    )
-    step_fn = make_train_step(stage.loss, stage.schedule)
-    frozen = jax.device_put(frozen)
-    done = int(state.step)
-    clock = _Clock(done, total, stage.schedule.batch_size)
-    saved_at = time.monotonic()
-    _forget_after(folder / "log.jsonl", done)
-    with open(folder / "log.jsonl", "a", encoding="utf-8") as log:
-        for batch in _prefetched(stage, done, total, clock):
-            state, metrics = step_fn(state, frozen, batch)
-            done += 1
-            if done % log_every == 0 or done == total:
-                values = {name: float(value) for name, value in metrics.items()}
-                entry = {"step": done, **values, **clock.rates(done)}
-                log.write(json.dumps(entry) + "\n")
-                log.flush()
-                report(f"{stage.name} {clock.line(done)}  " + _metrics_line(values))
-            if time.monotonic() - saved_at > checkpoint_seconds:
-                checkpoints.save(state)
-                saved_at = time.monotonic()
-                _export(stage, state, frozen, folder)
-    checkpoints.save(state)
-    checkpoints.close()
+    # Closed also when training is interrupted: the checkpoint being written is finished first.
+    with closing(Checkpoints(folder / "checkpoints", stage.describe())) as checkpoints:
+        if (resumed := checkpoints.restore(state)) is not None:
+            state = resumed
+            report(f"{stage.name}: resuming after step {int(state.step)} of {total}")
+        report(f"{stage.name}: {_counted(params, frozen)}, on {jax.devices()[0].device_kind}")
+        step_fn = make_train_step(stage.loss, stage.schedule)
+        frozen = jax.device_put(frozen)
+        done = int(state.step)
+        clock = _Clock(done, total, stage.schedule.batch_size)
+        saved_at = time.monotonic()
+        _forget_after(folder / "log.jsonl", done)
+        with open(folder / "log.jsonl", "a", encoding="utf-8") as log:
+            for batch in _prefetched(stage, done, total, clock):
+                state, metrics = step_fn(state, frozen, batch)
+                done += 1
+                if done % log_every == 0 or done == total:
+                    values = {name: float(value) for name, value in metrics.items()}
+                    entry = {"step": done, **values, **clock.rates(done)}
+                    log.write(json.dumps(entry) + "\n")
+                    log.flush()
+                    report(f"{stage.name} {clock.line(done)}  " + _metrics_line(values))
+                if time.monotonic() - saved_at > checkpoint_seconds:
+                    checkpoints.save(state)
+                    saved_at = time.monotonic()
+                    _export(stage, state, frozen, folder)
+        checkpoints.save(state)
     return _export(stage, state, frozen, folder)
+
+
+def _counted(params: Any, frozen: Any) -> str:
+    count, held = (sum(x.size for x in jax.tree_util.tree_leaves(t)) for t in (params, frozen))
+    share = 100 * count / max(count + held, 1)
+    return f"{count:,} trained parameters, {held:,} frozen ({share:.1f} % trained)"
 
 
 def _forget_after(log: Path, step: int) -> None:

@@ -76,7 +76,7 @@ def make_train_step(loss_fn: LossFn, schedule: Schedule):
         t = step.astype(jnp.float32)
         decay = jnp.minimum(schedule.ema_decay, (1.0 + t) / (10.0 + t))
         ema = jax.tree_util.tree_map(lambda e, p: e + (1.0 - decay) * (p - e), state.ema, params)
-        metrics = dict(metrics, loss=loss, grad_norm=optax.global_norm(grads))
+        metrics = dict(metrics, loss=loss, grad_norm=optax.tree.norm(grads))
         return TrainState(
             step=step, params=params, ema=ema, opt_state=opt_state, key=state.key
         ), metrics
