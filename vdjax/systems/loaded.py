@@ -73,7 +73,7 @@ class LoadedModel:
         return [(self.params["clip"], ids[None]) for ids in self.tokenizer(texts)]
 
     def embed_pictures(
-        self, pictures: Sequence[UInt8[np.ndarray, "height width 3"]]
+        self, pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]]
     ) -> Float[Array, "picture projection"]:
         """Unit-length CLIP embeddings of pictures of any size; each is cut to its middle square."""
         size = self.preset.clip.image_size

@@ -67,7 +67,7 @@ def film(
     scheduler: str = "dpm++",
     frames: int | None = None,
     preset: str | Path | LoadedModel = "storybook",
-    images: Mapping[str, UInt8[np.ndarray, "height width 3"]] | None = None,
+    images: Mapping[str, UInt8[np.ndarray, "_ _ 3"]] | None = None,
     director: str = "rules",
     image_grounding: bool = True,
     progress: Progress = silent,
@@ -160,7 +160,7 @@ def identity_embeddings(
     model: LoadedModel,
     plan: VideoPlan,
     seed: int,
-    pictures: Mapping[str, UInt8[np.ndarray, "height width 3"]],
+    pictures: Mapping[str, UInt8[np.ndarray, "_ _ 3"]],
 ) -> dict[str, Float[Array, " projection"]]:
     """One image embedding per identity of the plan: a user's picture, or a draw of the prior.
 

@@ -29,6 +29,7 @@ from vdjax.train.workers import in_order
 MAX_ENTITIES = 7  # per scene, as vdjax.plan allows; the background is the eighth token
 CROP_MARGIN = 0.06  # of the box side, added around an entity's box before CLIP sees it
 NOBODY = -1
+WHOLE = np.array([0.0, 0.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _encode(
                 at = int(areas.argmax())
                 crops.append(close_up(c.frames[at], c.boxes[j, at], size))
                 owners.append((i, j))
-        pictures = np.stack(crops + [c.backdrop for c in clips])
+        pictures = np.stack(crops + [close_up(c.backdrop, WHOLE, size) for c in clips])
         embedded = np.asarray(embed(clip_params, _padded(pictures, 32)))[: len(pictures)]
         images = np.zeros((len(clips), MAX_ENTITIES, embedded.shape[-1]), np.float16)
         for row, (i, j) in zip(embedded, owners, strict=False):

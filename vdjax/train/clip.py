@@ -71,7 +71,7 @@ class CLIPStage:
         return dict(self.model.init(jax.random.key(self.schedule.seed))), {}
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        size = self.schedule.batch_size
+        size, side = self.schedule.batch_size, self.config.image_size
         rng = np.random.default_rng([self.schedule.seed, 11, step])
         close_ups = round(size * CLOSE_UP_SHARE)
         images, captions, subjects, looks, named = [], [], [], [], []
@@ -93,10 +93,10 @@ class CLIPStage:
                         ANY,
                     )
                 else:
-                    image = np.asarray(Image.fromarray(clip.frames[0]).resize(image.shape[:2]))
+                    image = clip.frames[0]
                     caption = clip.caption
                     subject, look_id, told = 1000 + i, ANY, ANY  # a scene is like no other
-            images.append(image)
+            images.append(np.asarray(Image.fromarray(image).resize((side, side))))
             captions.append(caption)
             subjects.append(subject)
             looks.append(look_id)

@@ -49,7 +49,7 @@ class PriorStage:
     def init(self):
         texts, pictures = self._pairs()
         c = self.preset.prior
-        network = PriorTransformer(c).init(
+        network = jax.jit(PriorTransformer(c).init)(
             jax.random.key(self.schedule.seed),
             jnp.zeros((1, c.embedding_width)),
             jnp.zeros((1,), jnp.int32),
@@ -75,7 +75,8 @@ class PriorStage:
     def loss(self, params, frozen, batch, key):
         time_key, noise_key = jax.random.split(key)
         rows = batch["rows"]
-        clean = (frozen["pictures"][rows] - frozen["clip_mean"]) / frozen["clip_std"]
+        mean, std = frozen["clip_mean"][None], frozen["clip_std"][None]
+        clean = (frozen["pictures"][rows] - mean) / std
         empty = len(NAMES) + len(BACKGROUNDS)
         text = jnp.where(batch["drop"], empty, frozen["texts"][rows])
         timesteps = jax.random.randint(time_key, rows.shape, 0, TRAIN_TIMESTEPS)

@@ -15,6 +15,7 @@ import numpy as np
 
 from vdjax.errors import UserError
 from vdjax.model.params import TEMPORAL, init_unet, merge_params, split_params
+from vdjax.train.stage import listed
 from vdjax.weights.presets import Preset, get_preset
 from vdjax.weights.store import load_tree, save_tree, write_manifest
 
@@ -63,13 +64,17 @@ def _part(run: Path, before: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 def _unet(runs: Path, folder: Path, preset: Preset) -> tuple[dict[str, Any], dict[str, Any]]:
     """Spatial layers of the backbone's run, temporal ones of the motion run.
 
-    Untrained temporal layers let frames pass unchanged.
+    Untrained temporal layers, which let frames pass unchanged, stand in where there are none.
     """
     tree, config = _part(runs / "backbone" / "weights.safetensors", folder / "unet.safetensors")
+    # What shipped before holds both; a run of the backbone, spatial layers only.
+    temporal, spatial = split_params(tree, TEMPORAL)
     motion = runs / "motion" / "weights.safetensors"
     if motion.exists():
         temporal = split_params(load_tree(motion)[0], TEMPORAL)[0]
-    else:
+    elif not temporal:
         temporal = split_params(init_unet(preset.unet, jax.random.key(0)), TEMPORAL)[0]
-    # How much noise frames share is the sampler's choice: the preset's of today, not the run's.
-    return merge_params(temporal, tree), {**config, "shared_noise": preset.shared_noise}
+    # How much noise frames share is the sampler's choice, and how gated layers are told of place is
+    # the guided stage's: the preset's of today, not the run's.
+    today = {"shared_noise": preset.shared_noise, "unet": listed(preset.unet)}
+    return merge_params(temporal, spatial), {**config, **today}

@@ -139,9 +139,10 @@ class Workshop:
                 empty_ids=empty,
             )
         words = [*NAMES, *BACKGROUNDS, ""]
-        embeddings = np.asarray(clip.embed_text(clip_params, jnp.asarray(tokenizer(words))))
+        ids = jnp.asarray(tokenizer(words))
+        embeddings = np.asarray(jax.jit(clip.embed_text)(clip_params, ids))
         if name == "prior":
-            states = np.asarray(clip.text(clip_params, jnp.asarray(tokenizer(words)))[0])
+            states = np.asarray(jax.jit(clip.text)(clip_params, ids)[0])
             return PriorStage(
                 preset=self.preset,
                 schedule=schedule,
