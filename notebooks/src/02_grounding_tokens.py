@@ -53,7 +53,7 @@ from matplotlib.figure import Figure
 
 import vdjax
 from vdjax.data.storybook import LOOKS, sprite
-from vdjax.ground.fourier import box_code
+from vdjax.model.fourier import box_code
 from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.inspect.gates import read_gates, scale_gates
 from vdjax.inspect.pictures import gate_figure
@@ -96,7 +96,7 @@ def fourier(box):
 
 box = (0.1, 0.5, 0.4, 0.9)
 np.testing.assert_allclose(fourier(box), box_code(jnp.array(box)), atol=1e-5)
-print(f"{box} -> {fourier(box).shape[0]} numbers, equal to vdjax.ground.fourier.box_code")
+print(f"{box} -> {fourier(box).shape[0]} numbers, equal to vdjax.model.fourier.box_code")
 
 # %% [markdown]
 # Let a box slide from left to right and look at its code. Rows of low frequency change slowly,
@@ -326,6 +326,14 @@ ours = jnp.stack(
 )
 np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 print(f"{visual.shape} visual tokens: equal, largest difference {jnp.abs(ours - theirs).max():.1e}")
+
+# %% [markdown]
+# One thing more is done in the trained network. To look at "the cat on the left" a visual token
+# must know that it is on the left. Stable Diffusion's tokens know: that network learnt it from very
+# many pictures. A small network's don't, and when this one was first trained, mirroring all
+# boxes changed nothing. So here attention also sees the box code of each visual token's own cell
+# (`places`, a third argument of the layer): then being inside a box is a matter of comparing two
+# codes.
 
 # %% [markdown]
 # ## 5 · A closed gate changes nothing

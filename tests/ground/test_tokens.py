@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdjax.ground.fourier import box_code
+from vdjax.model.fourier import box_code
 from vdjax.ground.tokens import Grounding, GroundingConfig, GroundingNet
 from vdjax.model.params import fill_params
 

@@ -122,6 +122,21 @@ def test_the_gated_layer():
         np.testing.assert_allclose(out[row], expected, atol=1e-5)
 
 
+def test_places_are_seen_by_attention_and_added_to_nothing():
+    x, grounding, places = normal(2, 5, CHANNELS), normal(2, 3, 6), normal(5, 7)
+    module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)
+    params = random_params(module, x, grounding, places)
+    out = apply(module, params, x, grounding, places)
+    without = apply(module, params, x, grounding)
+    assert np.abs(out - without).max() > 1e-2
+    closed = {**params, "alpha_attn": jnp.float32(0.0), "alpha_dense": jnp.float32(0.0)}
+    np.testing.assert_array_equal(apply(module, closed, x, grounding, places), x)
+    # Visual tokens that look alike are told apart by their places alone.
+    same = jnp.broadcast_to(x[:, :1], x.shape)
+    spread = apply(module, params, same, grounding, places).std(1).max()
+    assert apply(module, params, same, grounding).std(1).max() < 1e-5 < 1e-2 < spread
+
+
 def test_every_grounding_token_is_attended_to_null_tokens_too():
     x, grounding = normal(1, 5, CHANNELS), normal(1, 3, 6)
     module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)

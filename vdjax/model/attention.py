@@ -4,6 +4,9 @@ The guided block follows VideoDirectorGPT (section 3.2, figure 3c) and GLIGEN: s
 gated self-attention over [visual; grounding] tokens with a gated feed-forward, then cross-attention
 to the scene text, then a feed-forward. Both gates are tanh of a scalar that starts at zero, so that
 an untrained block is the ungated one. Names and arithmetic otherwise follow diffusers.
+
+One departure, off by default: `place_codes` tells visual tokens where they are. GLIGEN's come from
+a network that has learnt place by itself; a small one has not, and its gates never find the boxes.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from vdjax.model.blocks import fold_frames
+from vdjax.model.fourier import cell_codes
 
 # diffusers: the group norm of Transformer2DModel and TransformerTemporalModel
 TRANSFORMER_NORM_EPSILON = 1e-6
@@ -74,7 +78,8 @@ class GatedSelfAttention(nn.Module):
     """GLIGEN's fuser: visual tokens look at themselves and at grounding tokens, through two gates.
 
     Computes x + tanh(alpha_attn) · attention(norm1([x; W g]))[visual], then
-    x + tanh(alpha_dense) · ff(norm2(x)). Padding tokens are learned null tokens, attended to.
+    x + tanh(alpha_dense) · ff(norm2(x)). Padding tokens are learned null tokens, attended to. With
+    `places`, the codes of where the visual tokens are, attention sees x + W p in place of x.
     """
 
     heads: int
@@ -86,11 +91,13 @@ class GatedSelfAttention(nn.Module):
         self,
         x: Float[Array, "row visual channel"],
         grounding: Float[Array, "row token grounding_width"],
+        places: Float[Array, "visual code"] | None = None,
     ) -> Float[Array, "row visual channel"]:
         alpha_attn = self.param("alpha_attn", nn.initializers.zeros, ())
         alpha_dense = self.param("alpha_dense", nn.initializers.zeros, ())
         tokens = nn.Dense(self.channels, name="linear")(grounding)
-        joint = jnp.concatenate([x, tokens], axis=1)
+        placed = x if places is None else x + nn.Dense(self.channels, name="place")(places)[None]
+        joint = jnp.concatenate([placed, tokens], axis=1)
         joint = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm1")(joint)
         # Only the visual rows are kept, so only they need to be queries.
         visual = joint[:, : x.shape[1]]
@@ -113,6 +120,7 @@ class SpatialBlock(nn.Module):
         x: Float[Array, "row visual channel"],
         text: Float[Array, "batch length text_width"],
         grounding: Float[Array, "row token grounding_width"] | None,
+        places: Float[Array, "visual code"] | None = None,
     ) -> Float[Array, "row visual channel"]:
         def norm(name: str, h: jax.Array) -> jax.Array:
             return nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name=name)(h)
@@ -120,7 +128,7 @@ class SpatialBlock(nn.Module):
         size = (self.heads, self.head_dim, self.channels)
         x = x + Attention(*size, name="attn1")(norm("norm1", x))
         if grounding is not None:
-            x = GatedSelfAttention(*size, name="fuser")(x, grounding)
+            x = GatedSelfAttention(*size, name="fuser")(x, grounding, places)
         # All frames of a clip share its text: they go as one long row of queries.
         per_clip = norm("norm2", x).reshape(text.shape[0], -1, self.channels)
         x = x + Attention(*size, name="attn2")(per_clip, text).reshape(x.shape)
@@ -133,6 +141,7 @@ class SpatialTransformer(nn.Module):
     heads: int
     head_dim: int
     groups: int
+    place_codes: bool = False
 
     @nn.compact
     def __call__(
@@ -151,7 +160,8 @@ class SpatialTransformer(nn.Module):
         block = SpatialBlock(
             self.heads, self.head_dim, self.heads * self.head_dim, name="transformer_blocks_0"
         )
-        h = nn.Dense(channels, name="proj_out")(block(h, text, grounding))
+        places = cell_codes(*x.shape[2:4]) if self.place_codes else None
+        h = nn.Dense(channels, name="proj_out")(block(h, text, grounding, places))
         return x + h.reshape(x.shape)
 
 

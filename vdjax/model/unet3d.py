@@ -32,7 +32,8 @@ from vdjax.model.blocks import (
 class UNet3DConfig:
     """Shape of the UNet.
 
-    `attention` says, level by level from the finest, where transformers stand.
+    `attention` says, level by level from the finest, where transformers stand; `place_codes`
+    whether gated layers tell visual tokens where they are (GLIGEN and the full sizes: no).
     """
 
     sample_size: int = 16
@@ -46,6 +47,7 @@ class UNet3DConfig:
     head_dim: int = 32
     input_temporal_heads: int = 2
     norm_num_groups: int = 32
+    place_codes: bool = False
 
     def __post_init__(self):
         if len(self.attention) != len(self.block_out_channels):
@@ -141,7 +143,7 @@ class _Level(nn.Module):
                 x = TemporalConv(c.norm_num_groups, name=f"temp_convs_{i}")(x)
             if self.attention:
                 spatial = SpatialTransformer(
-                    heads, c.head_dim, c.norm_num_groups, name=f"attentions_{i}"
+                    heads, c.head_dim, c.norm_num_groups, c.place_codes, name=f"attentions_{i}"
                 )
                 x = spatial(x, text, grounding)
                 if video:
@@ -165,7 +167,9 @@ class _Mid(nn.Module):
         x = ResnetBlock(self.channels, c.norm_num_groups, name="resnets_0")(x, time)
         if video:
             x = TemporalConv(c.norm_num_groups, name="temp_convs_0")(x)
-        spatial = SpatialTransformer(heads, c.head_dim, c.norm_num_groups, name="attentions_0")
+        spatial = SpatialTransformer(
+            heads, c.head_dim, c.norm_num_groups, c.place_codes, name="attentions_0"
+        )
         x = spatial(x, text, grounding)
         if video:
             x = TemporalTransformer(heads, c.head_dim, c.norm_num_groups, name="temp_attentions_0")(

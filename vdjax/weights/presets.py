@@ -46,7 +46,11 @@ class Preset:
         return cls(
             name="storybook",
             shared_noise=0.95,
-            unet=UNet3DConfig(block_out_channels=(64, 128, 192), attention=(False, True, True)),
+            unet=UNet3DConfig(
+                block_out_channels=(64, 128, 192),
+                attention=(False, True, True),
+                place_codes=True,
+            ),
             noise=NoiseConfig(prediction_type="v_prediction"),
         )
 

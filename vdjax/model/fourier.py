@@ -1,4 +1,4 @@
-"""The Fourier code of a box, as GLIGEN has it: what the grounding MLP knows of place and size."""
+"""The Fourier code of a box, as GLIGEN has it: what the network knows of place and size."""
 
 from __future__ import annotations
 
@@ -16,3 +16,10 @@ def box_code(boxes: Float[Array, "*rows 4"]) -> Float[Array, "*rows 64"]:
     angles = jnp.einsum("...c,k->...kc", boxes, frequencies)
     waves = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-2)
     return waves.reshape(*boxes.shape[:-1], BOX_CODE_WIDTH)
+
+
+def cell_codes(height: int, width: int) -> Float[Array, "cell 64"]:
+    """The codes of the cells of a grid, row by row: where each visual token is, and how large."""
+    top, left = jnp.arange(height) / height, jnp.arange(width) / width
+    y0, x0 = (edge.reshape(-1) for edge in jnp.meshgrid(top, left, indexing="ij"))
+    return box_code(jnp.stack([x0, y0, x0 + 1 / width, y0 + 1 / height], axis=-1))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdjax.ground.fourier import BOX_CODE_WIDTH, box_code
+from vdjax.model.fourier import BOX_CODE_WIDTH, box_code, cell_codes
 
 
 def test_the_code_runs_over_frequencies_then_waves_then_coordinates():
@@ -37,3 +37,11 @@ def test_different_boxes_have_different_codes():
     codes = np.asarray(box_code(jnp.stack([grid] * 4, axis=-1)))
     distances = np.linalg.norm(codes[:, None] - codes[None], axis=-1)
     assert distances[~np.eye(101, dtype=bool)].min() > 0.1
+
+
+def test_the_cells_of_a_grid_are_boxes_in_reading_order():
+    codes = cell_codes(2, 4)
+    assert codes.shape == (8, 64)
+    for cell, corner in ((0, (0, 0)), (3, (0.75, 0)), (4, (0, 0.5)), (7, (0.75, 0.5))):
+        box = jnp.array([*corner, corner[0] + 0.25, corner[1] + 0.5], jnp.float32)
+        np.testing.assert_allclose(codes[cell], box_code(box), atol=1e-5)
