@@ -53,11 +53,11 @@ from matplotlib.figure import Figure
 
 import vdjax
 from vdjax.data.storybook import LOOKS, sprite
-from vdjax.model.fourier import box_code
 from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.inspect.gates import read_gates, scale_gates
 from vdjax.inspect.pictures import gate_figure
 from vdjax.model.attention import GatedSelfAttention
+from vdjax.model.fourier import box_code
 from vdjax.model.unet3d import UNet3D
 from vdjax.widgets import show
 
@@ -251,10 +251,13 @@ grounding = Grounding(
     has_text=jnp.asarray(known),
     has_image=jnp.asarray(known),
 )
-tokens = GroundingNet(config).apply({"params": net}, grounding)
+carried = GroundingNet(config).apply({"params": net}, grounding)
+tokens, their_boxes = carried[..., : config.width], carried[..., config.width :]
 by_hand = np.stack([token(word, picture, step) for step in WALK])
 np.testing.assert_allclose(tokens[0, :, 0], by_hand, rtol=1e-3, atol=1e-4)
+np.testing.assert_allclose(their_boxes[0, :, 0], WALK, atol=1e-6)
 print(f"tokens: {tokens.shape} (clip, frame, place, width); place 0 equals the token by hand")
+print(f"carried beside them, for section 4: the boxes themselves, {their_boxes.shape}")
 
 # %% [markdown]
 # ## 4 · A layer that reads them: gated self-attention
@@ -328,12 +331,23 @@ np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 print(f"{visual.shape} visual tokens: equal, largest difference {jnp.abs(ours - theirs).max():.1e}")
 
 # %% [markdown]
-# One thing more is done in the trained network. To look at "the cat on the left" a visual token
+# Two things more are done in the trained network. To look at "the cat on the left" a visual token
 # must know that it is on the left. Stable Diffusion's tokens know: that network learnt it from very
-# many pictures. A small network's don't, and when this one was first trained, mirroring all
-# boxes changed nothing. So here attention also sees the box code of each visual token's own cell
-# (`places`, a third argument of the layer): then being inside a box is a matter of comparing two
-# codes.
+# many pictures. A small network's don't, and when this one was first trained, mirroring all boxes
+# changed nothing. So here attention also sees the box code of each visual token's own cell
+# (`places`, a third argument of the layer), and every head has a gain: by so much the score of a
+# pair rises where the visual token's cell lies inside the grounding token's box (`inside`, a
+# fourth). Some heads start with none and look anywhere, some look at little but their own box.
+
+# %%
+from vdjax.model.fourier import cells_inside
+
+inside = cells_inside(their_boxes[0], 4, 4)
+print("share of each of 4 × 4 cells that lies in the cat's box, first frame:")
+print(np.asarray(inside[0, :, 0]).reshape(4, 4).round(2))
+print("gain per head:", np.asarray(trained["box_gain"]).round(2))
+told = layer.apply({"params": half_open}, visual, tokens[0], None, inside)
+print(f"largest difference that this makes: {jnp.abs(told - theirs).max():.2f}")
 
 # %% [markdown]
 # ## 5 · A closed gate changes nothing
@@ -360,7 +374,7 @@ print("with closed gates the layer gives back its input, bit by bit")
 u = model.preset.unet
 noise = jax.random.normal(jax.random.key(SEED), (1, 1, u.sample_size, u.sample_size, u.in_channels))
 states = model.encode_text(["a cat on the beach"])
-one_frame = tokens[:, :1]
+one_frame = carried[:, :1]
 time = jnp.array([600])
 
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdjax.model.fourier import box_code
 from vdjax.ground.tokens import Grounding, GroundingConfig, GroundingNet
+from vdjax.model.fourier import box_code
 from vdjax.model.params import fill_params
 
 BATCH, FRAMES, ENTITIES = 2, 3, 4
@@ -146,3 +146,19 @@ def test_each_entity_and_frame_has_its_own_token(net):
     changed = (net(g) != net(moved)).reshape(BATCH, FRAMES, -1, ENTITIES, 9).any(axis=(2, 4))
     assert changed.sum() == 1
     assert changed[1, 2, 3]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_boxes_follow_their_tokens_where_they_are_asked_for(fused):
+    plain, carrying = (
+        Net(replace(CONFIG, fused=fused, carry_boxes=carry)) for carry in (False, True)
+    )
+    given = grounding()
+    given = replace(given, present=given.present.at[0, 1, 2].set(False))
+    out, tokens = carrying(given), plain(given)
+    assert out.shape == (*tokens.shape[:-1], CONFIG.width + 4)
+    np.testing.assert_array_equal(out[..., :-4], tokens)
+    boxes = np.where(given.present[..., None], given.boxes, 0.0)
+    expected = boxes if fused else np.concatenate([boxes, boxes], axis=2)
+    np.testing.assert_array_equal(out[..., -4:], expected)
+    assert not carrying(given.nothing())[..., -4:].any()

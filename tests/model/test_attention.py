@@ -137,6 +137,25 @@ def test_places_are_seen_by_attention_and_added_to_nothing():
     assert apply(module, params, same, grounding).std(1).max() < 1e-5 < 1e-2 < spread
 
 
+def test_a_box_draws_attention_from_what_lies_inside_it():
+    """With gains on, a cell inside is moved by the token's value, a cell outside less and less."""
+    x, grounding = normal(1, 4, CHANNELS), normal(1, 2, 6)
+    module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)
+    inside = jnp.array([[[1.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]]])
+    params = random_params(module, x, grounding, None, inside)
+    assert params["box_gain"].shape == (HEADS,)
+    without = apply(module, params, x, grounding)
+    blind = {**params, "box_gain": jnp.zeros(HEADS)}
+    np.testing.assert_array_equal(apply(module, blind, x, grounding, None, inside), without)
+    strong = {**params, "box_gain": jnp.full(HEADS, 50.0)}
+    moved = apply(module, strong, x, grounding, None, inside)
+    np.testing.assert_allclose(moved[0, [1, 3]], without[0, [1, 3]], atol=1e-5)
+    assert np.abs(moved[0, [0, 2]] - without[0, [0, 2]]).max() > 1e-3
+    # All attention of the cell inside goes to its token: the other's value no longer counts.
+    other = apply(module, strong, x, grounding.at[:, 1].add(3.0), None, inside)
+    np.testing.assert_allclose(other[0, 0], moved[0, 0], atol=1e-4)
+
+
 def test_every_grounding_token_is_attended_to_null_tokens_too():
     x, grounding = normal(1, 5, CHANNELS), normal(1, 3, 6)
     module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)

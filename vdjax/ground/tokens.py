@@ -43,6 +43,9 @@ class Grounding:
 class GroundingConfig:
     """Widths of the grounding MLP; `max_entities` counts the background.
 
+    With `carry_boxes` the four numbers of an entity's box follow its token, for gated layers that
+    attend by boxes; zeros, a box that holds nothing, where it is not present.
+
     GLIGEN has a hidden width of 512 and 30 entities.
     """
 
@@ -53,6 +56,7 @@ class GroundingConfig:
     width: int = 128
     max_entities: int = 8
     fused: bool = True
+    carry_boxes: bool = False
 
 
 class GroundingNet(nn.Module):
@@ -81,15 +85,16 @@ class GroundingNet(nn.Module):
         position = jnp.where(
             g.present[..., None], code, jnp.broadcast_to(null_position, code.shape)
         )
+        boxes = jnp.where(g.present[..., None], g.boxes, 0.0)
         if c.fused:
             text = nn.Dense(c.projection_width, name="project_text")(text)
             image = nn.Dense(c.projection_width, name="project_image")(image)
-            return self._mlp("linears", image, text, position)
-        tokens = [
-            self._mlp("linears_text", text, position),
-            self._mlp("linears_image", image, position),
-        ]
-        return jnp.concatenate(tokens, axis=2)
+            tokens = self._mlp("linears", image, text, position)
+        else:
+            both = ("linears_text", text), ("linears_image", image)
+            tokens = jnp.concatenate([self._mlp(*each, position) for each in both], axis=2)
+            boxes = jnp.concatenate([boxes, boxes], axis=2)
+        return jnp.concatenate([tokens, boxes], axis=-1) if c.carry_boxes else tokens
 
     def _mlp(self, name: str, *parts):
         """Two layers for the fused token (the paper's), three for GLIGEN's separate ones."""

@@ -23,3 +23,19 @@ def cell_codes(height: int, width: int) -> Float[Array, "cell 64"]:
     top, left = jnp.arange(height) / height, jnp.arange(width) / width
     y0, x0 = (edge.reshape(-1) for edge in jnp.meshgrid(top, left, indexing="ij"))
     return box_code(jnp.stack([x0, y0, x0 + 1 / width, y0 + 1 / height], axis=-1))
+
+
+def cells_inside(
+    boxes: Float[Array, "*rows token 4"], height: int, width: int
+) -> Float[Array, "*rows cell token"]:
+    """The share of each cell of a grid that lies inside each box, 0..1; cells row by row."""
+
+    def covered(low, high, cells: int):
+        edges = jnp.arange(cells, dtype=boxes.dtype).reshape(-1, *(1,) * low.ndim) / cells
+        shared = jnp.minimum(high[None], edges + 1 / cells) - jnp.maximum(low[None], edges)
+        return jnp.maximum(shared, 0.0) * cells
+
+    across = covered(boxes[..., 0], boxes[..., 2], width)
+    down = covered(boxes[..., 1], boxes[..., 3], height)
+    cells = (down[:, None] * across[None]).reshape(height * width, *boxes.shape[:-1])
+    return jnp.moveaxis(cells, 0, -2)

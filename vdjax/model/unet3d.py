@@ -33,7 +33,9 @@ class UNet3DConfig:
     """Shape of the UNet.
 
     `attention` says, level by level from the finest, where transformers stand; `place_codes`
-    whether gated layers tell visual tokens where they are (GLIGEN and the full sizes: no).
+    whether gated layers tell visual tokens where they are, and `box_bias` whether these attend by
+    the boxes they lie in (GLIGEN and the full sizes: neither). With `box_bias`, `grounding_width`
+    counts the four numbers of the box, which follow the token's own.
     """
 
     sample_size: int = 16
@@ -48,6 +50,7 @@ class UNet3DConfig:
     input_temporal_heads: int = 2
     norm_num_groups: int = 32
     place_codes: bool = False
+    box_bias: bool = False
 
     def __post_init__(self):
         if len(self.attention) != len(self.block_out_channels):
@@ -143,7 +146,12 @@ class _Level(nn.Module):
                 x = TemporalConv(c.norm_num_groups, name=f"temp_convs_{i}")(x)
             if self.attention:
                 spatial = SpatialTransformer(
-                    heads, c.head_dim, c.norm_num_groups, c.place_codes, name=f"attentions_{i}"
+                    heads,
+                    c.head_dim,
+                    c.norm_num_groups,
+                    c.place_codes,
+                    c.box_bias,
+                    name=f"attentions_{i}",
                 )
                 x = spatial(x, text, grounding)
                 if video:
@@ -168,7 +176,7 @@ class _Mid(nn.Module):
         if video:
             x = TemporalConv(c.norm_num_groups, name="temp_convs_0")(x)
         spatial = SpatialTransformer(
-            heads, c.head_dim, c.norm_num_groups, c.place_codes, name="attentions_0"
+            heads, c.head_dim, c.norm_num_groups, c.place_codes, c.box_bias, name="attentions_0"
         )
         x = spatial(x, text, grounding)
         if video:

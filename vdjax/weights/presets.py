@@ -49,8 +49,11 @@ class Preset:
             unet=UNet3DConfig(
                 block_out_channels=(64, 128, 192),
                 attention=(False, True, True),
+                grounding_width=128 + 4,
                 place_codes=True,
+                box_bias=True,
             ),
+            grounding=GroundingConfig(carry_boxes=True),
             noise=NoiseConfig(prediction_type="v_prediction"),
         )
 
