@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from vdjax.plan import PlanError, Scene, VideoPlan, caption, frame_boxes, identities, plan
@@ -102,7 +102,7 @@ def test_frames_lie_between_their_keyframes(data: dict[str, Any], num_frames: in
 
 
 @given(plans(), st.data())
-@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=40)
 def test_a_damaged_number_is_never_taken(data: dict[str, Any], draw: st.DataObject):
     scene = draw.draw(st.sampled_from(data["scenes"]))
     box = draw.draw(st.sampled_from([b for k in scene["keyframes"] for b in k.values()]))
