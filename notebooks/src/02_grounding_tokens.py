@@ -57,7 +57,7 @@ from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.inspect.gates import read_gates, scale_gates
 from vdjax.inspect.pictures import gate_figure
 from vdjax.model.attention import GatedSelfAttention
-from vdjax.model.fourier import box_code
+from vdjax.model.boxes import box_code, cells_inside
 from vdjax.model.unet3d import UNet3D
 from vdjax.widgets import show
 
@@ -96,7 +96,7 @@ def fourier(box):
 
 box = (0.1, 0.5, 0.4, 0.9)
 np.testing.assert_allclose(fourier(box), box_code(jnp.array(box)), atol=1e-5)
-print(f"{box} -> {fourier(box).shape[0]} numbers, equal to vdjax.model.fourier.box_code")
+print(f"{box} -> {fourier(box).shape[0]} numbers, equal to vdjax.model.boxes.box_code")
 
 # %% [markdown]
 # Let a box slide from left to right and look at its code. Rows of low frequency change slowly,
@@ -340,8 +340,6 @@ print(f"{visual.shape} visual tokens: equal, largest difference {jnp.abs(ours - 
 # fourth). Some heads start with none and look anywhere, some look at little but their own box.
 
 # %%
-from vdjax.model.fourier import cells_inside
-
 inside = cells_inside(their_boxes[0], 4, 4)
 print("share of each of 4 × 4 cells that lies in the cat's box, first frame:")
 print(np.asarray(inside[0, :, 0]).reshape(4, 4).round(2))

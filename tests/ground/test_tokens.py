@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vdjax.ground.tokens import Grounding, GroundingConfig, GroundingNet
-from vdjax.model.fourier import box_code
+from vdjax.model.boxes import box_code
 from vdjax.model.params import fill_params
 
 BATCH, FRAMES, ENTITIES = 2, 3, 4

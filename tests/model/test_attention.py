@@ -96,11 +96,12 @@ def test_attention_with_a_mask_and_biases():
     x = normal(1, 4, CHANNELS)
     mask = jnp.where(jnp.tril(jnp.ones((4, 4), bool)), 0.0, -10000.0)
     module = Attention(HEADS, WIDTH, CHANNELS, use_bias=True)
-    params = random_params(module, x, None, mask)
-    out = apply(module, params, x, None, mask)
+    bias = mask[None, None]
+    params = random_params(module, x, None, bias)
+    out = apply(module, params, x, None, bias)
     expected = attend(doubles(x)[0], doubles(x)[0], doubles(params), np.asarray(mask))
     np.testing.assert_allclose(out[0], expected, atol=1e-5)
-    later = apply(module, params, x.at[:, 3].add(1.0), None, mask)
+    later = apply(module, params, x.at[:, 3].add(1.0), None, bias)
     np.testing.assert_array_equal(later[:, :3], out[:, :3])
 
 

@@ -96,7 +96,7 @@ class _PriorBlock(nn.Module):
         attention = Attention(
             self.heads, self.width // self.heads, self.width, use_bias=True, name="attn1"
         )
-        x = x + attention(h, mask=mask)
+        x = x + attention(h, bias=mask[None, None])
         h = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm3")(x)
         h = nn.gelu(nn.Dense(4 * self.width, name="ff_net_0_proj")(h), approximate=False)
         return x + nn.Dense(self.width, name="ff_net_2")(h)

@@ -15,7 +15,7 @@ import flax.struct
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from vdjax.model.fourier import BOX_CODE_WIDTH, box_code
+from vdjax.model.boxes import BOX_CODE_WIDTH, box_code
 
 
 @flax.struct.dataclass

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from vdjax.model.blocks import fold_frames
-from vdjax.model.fourier import cell_codes, cells_inside
+from vdjax.model.boxes import cell_codes, cells_inside
 
 # diffusers: the group norm of Transformer2DModel and TransformerTemporalModel
 TRANSFORMER_NORM_EPSILON = 1e-6
@@ -32,9 +32,9 @@ Tokens = Float[Array, "*rows token channel"]
 class Attention(nn.Module):
     """Multi-head attention of tokens to a context (to themselves without one); no dropout.
 
-    `mask` is added to the scores (only the prior has one, and `use_bias` for its projections), and
-    so is `bias`, which differs by row and head. The weights are recorded under the collection
-    "intermediates" only where the caller asks for it.
+    `bias` is added to the scores: the prior's causal mask, or what a box says. Only the prior uses
+    `use_bias`, for its projections. The weights are recorded under the collection "intermediates"
+    only where the caller asks for it.
     """
 
     heads: int
@@ -47,8 +47,7 @@ class Attention(nn.Module):
         self,
         x: Float[Array, "*rows query channel"],
         context: Float[Array, "*rows key context_channel"] | None = None,
-        mask: Float[Array, "query key"] | None = None,
-        bias: Float[Array, "*rows head query key"] | None = None,
+        bias: Float[Array, "*#rows #head query key"] | None = None,
     ) -> Float[Array, "*rows query channel"]:
         context = x if context is None else context
         inner = self.heads * self.head_dim
@@ -59,8 +58,6 @@ class Attention(nn.Module):
 
         query, key, value = split(x, "to_q"), split(context, "to_k"), split(context, "to_v")
         scores = jnp.einsum("...qhd,...khd->...hqk", query * self.head_dim**-0.5, key)
-        if mask is not None:
-            scores = scores + mask.reshape(*(1,) * (scores.ndim - 2), *mask.shape)
         if bias is not None:
             scores = scores + bias
         weights = jax.nn.softmax(scores, axis=-1)

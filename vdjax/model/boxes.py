@@ -1,4 +1,4 @@
-"""The Fourier code of a box, as GLIGEN has it: what the network knows of place and size."""
+"""Boxes as the network meets them: GLIGEN's Fourier code, and which cells of a grid they hold."""
 
 from __future__ import annotations
 

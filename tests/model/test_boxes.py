@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdjax.model.fourier import BOX_CODE_WIDTH, box_code, cell_codes, cells_inside
+from vdjax.model.boxes import BOX_CODE_WIDTH, box_code, cell_codes, cells_inside
 
 
 def test_the_code_runs_over_frequencies_then_waves_then_coordinates():
