@@ -57,7 +57,7 @@ from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.inspect.gates import read_gates, scale_gates
 from vdjax.inspect.pictures import gate_figure
 from vdjax.model.attention import GatedSelfAttention
-from vdjax.model.boxes import box_code, cells_inside
+from vdjax.model.boxes import BoxGeometry, box_code
 from vdjax.model.unet3d import UNet3D
 from vdjax.widgets import show
 
@@ -331,20 +331,27 @@ np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 print(f"{visual.shape} visual tokens: equal, largest difference {jnp.abs(ours - theirs).max():.1e}")
 
 # %% [markdown]
-# Two things more are done in the trained network. To look at "the cat on the left" a visual token
-# must know that it is on the left. Stable Diffusion's tokens know: that network learnt it from very
-# many pictures. A small network's don't, and when this one was first trained, mirroring all boxes
-# changed nothing. So here attention also sees the box code of each visual token's own cell
-# (`places`, a third argument of the layer), and every head has a gain: by so much the score of a
-# pair rises where the visual token's cell lies inside the grounding token's box (`inside`, a
-# fourth). Some heads start with none and look anywhere, some look at little but their own box.
+# One thing more is done in the trained network. To look at "the cat on the left" a visual token
+# must know that it is on the left, and to draw the cat's ear it must know that it is where the ear
+# goes. Stable Diffusion's network learnt such things from very many pictures. When this small one
+# was first trained, mirroring all boxes changed nothing. So here the layer is told (a
+# `BoxGeometry`, its third argument), cell by cell:
+#
+# - where the cell lies in the frame: the box code of the cell itself is added to what attention
+#   sees;
+# - how much of it lies in each box: scores rise by that share times a gain, which every head learns
+#   for itself. Some heads start at zero and look anywhere, some look at little but their own box;
+# - where in each box it lies, 0 at one edge to 1 at the other: codes of that are added to the
+#   token's value, so that what a cell takes from the cat is "the cat, upper left part".
 
 # %%
-inside = cells_inside(their_boxes[0], 4, 4)
+geometry = BoxGeometry.of(their_boxes[0], 4, 4)
 print("share of each of 4 × 4 cells that lies in the cat's box, first frame:")
-print(np.asarray(inside[0, :, 0]).reshape(4, 4).round(2))
+print(np.asarray(geometry.inside[0, :, 0]).reshape(4, 4).round(2))
+print("where each cell's middle lies across that box (held to half a box beyond its edges):")
+print(np.asarray(geometry.placed[0, :, 0, 0]).reshape(4, 4).round(2))
 print("gain per head:", np.asarray(trained["box_gain"]).round(2))
-told = layer.apply({"params": half_open}, visual, tokens[0], None, inside)
+told = layer.apply({"params": half_open}, visual, tokens[0], geometry)
 print(f"largest difference that this makes: {jnp.abs(told - theirs).max():.2f}")
 
 # %% [markdown]

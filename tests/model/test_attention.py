@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from vdjax.model.attention import (
     SpatialTransformer,
     TemporalTransformer,
 )
+from vdjax.model.boxes import BoxGeometry
 from vdjax.model.params import fill_params
 
 RNG = np.random.default_rng(0)
@@ -123,37 +125,86 @@ def test_the_gated_layer():
         np.testing.assert_allclose(out[row], expected, atol=1e-5)
 
 
-def test_places_are_seen_by_attention_and_added_to_nothing():
-    x, grounding, places = normal(2, 5, CHANNELS), normal(2, 3, 6), normal(5, 7)
+def geometry_of(*boxes, size=2):
+    return BoxGeometry.of(jnp.array(boxes, jnp.float32)[None], size, size)
+
+
+def without(geometry, **zeroed):
+    """The geometry with parts of it set to zero."""
+    return replace(geometry, **{k: jnp.zeros_like(getattr(geometry, k)) for k in zeroed})
+
+
+LEFT, TOP, NONE = (0.0, 0.0, 0.5, 1.0), (0.0, 0.0, 1.0, 0.5), (0.0, 0.0, 0.0, 0.0)
+
+
+def test_the_gated_layer_with_box_geometry():
+    x, grounding = normal(1, 4, CHANNELS), normal(1, 2, 6)
+    geometry = geometry_of(LEFT, (0.2, 0.1, 0.9, 0.8))
     module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)
-    params = random_params(module, x, grounding, places)
-    out = apply(module, params, x, grounding, places)
-    without = apply(module, params, x, grounding)
-    assert np.abs(out - without).max() > 1e-2
+    params = random_params(module, x, grounding, geometry)
+    out, p, g = (
+        apply(module, params, x, grounding, geometry),
+        doubles(params),
+        doubles(vars(geometry)),
+    )
+    h = np.concatenate(
+        [x[0] + dense(g["cells"], p["place"]), dense(doubles(grounding)[0], p["linear"])]
+    )
+    h = layer_norm(h, p["norm1"])
+    attn = p["attn"]
+    q, k, v = (dense(h, attn[name]) for name in ("to_q", "to_k", "to_v"))
+    values, related = [], []
+    for head in range(HEADS):
+        part = slice(head * WIDTH, (head + 1) * WIDTH)
+        scores = q[:4, part] @ k[:, part].T / math.sqrt(WIDTH)
+        scores[:, 4:] += p["box_gain"][head] * g["inside"][0]
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        weights /= weights.sum(-1, keepdims=True)
+        values.append(weights @ v[:, part])
+        related.append(np.einsum("qk,qkc->qc", weights[:, 4:], g["placed"][0]))
+    mixed = np.concatenate(values, -1) + dense(np.concatenate(related, -1), attn["to_r"])
+    y = doubles(x)[0] + np.tanh(p["alpha_attn"]) * dense(mixed, attn["to_out"])
+    y = y + np.tanh(p["alpha_dense"]) * feed_forward(layer_norm(y, p["norm2"]), p["ff"])
+    np.testing.assert_allclose(out[0], y, atol=1e-4)
+
+
+def test_closed_gates_let_no_geometry_through():
+    x, grounding, geometry = normal(1, 4, CHANNELS), normal(1, 2, 6), geometry_of(LEFT, TOP)
+    module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)
+    params = random_params(module, x, grounding, geometry)
+    assert np.abs(apply(module, params, x, grounding, geometry) - x).max() > 1e-2
     closed = {**params, "alpha_attn": jnp.float32(0.0), "alpha_dense": jnp.float32(0.0)}
-    np.testing.assert_array_equal(apply(module, closed, x, grounding, places), x)
-    # Visual tokens that look alike are told apart by their places alone.
-    same = jnp.broadcast_to(x[:, :1], x.shape)
-    spread = apply(module, params, same, grounding, places).std(1).max()
-    assert apply(module, params, same, grounding).std(1).max() < 1e-5 < 1e-2 < spread
+    np.testing.assert_array_equal(apply(module, closed, x, grounding, geometry), x)
+
+
+@pytest.mark.parametrize("part", ["cells", "inside", "placed"])
+def test_each_part_of_the_geometry_tells_like_cells_apart(part):
+    """Visual tokens that look alike come out alike, but for what this one part says."""
+    x, grounding, geometry = normal(1, 1, CHANNELS), normal(1, 2, 6), geometry_of(LEFT, TOP)
+    x = jnp.broadcast_to(x, (1, 4, CHANNELS))
+    module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)
+    params = random_params(module, x, grounding, geometry)
+    others = {name: True for name in ("cells", "inside", "placed") if name != part}
+    alone = without(geometry, **others)
+    nothing = without(alone, **{part: True})
+    assert apply(module, params, x, grounding, nothing).std(1).max() < 1e-5
+    assert apply(module, params, x, grounding, alone).std(1).max() > 1e-3
 
 
 def test_a_box_draws_attention_from_what_lies_inside_it():
-    """With gains on, a cell inside is moved by the token's value, a cell outside less and less."""
+    """With high gains, a cell in one box heeds that token alone; a cell in none is as it was."""
     x, grounding = normal(1, 4, CHANNELS), normal(1, 2, 6)
     module = GatedSelfAttention(HEADS, WIDTH, CHANNELS)
-    inside = jnp.array([[[1.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]]])
-    params = random_params(module, x, grounding, None, inside)
+    geometry = without(geometry_of((0, 0, 0.5, 0.5), (0, 0.5, 0.5, 1)), cells=True, placed=True)
+    params = random_params(module, x, grounding, geometry)
     assert params["box_gain"].shape == (HEADS,)
-    without = apply(module, params, x, grounding)
-    blind = {**params, "box_gain": jnp.zeros(HEADS)}
-    np.testing.assert_array_equal(apply(module, blind, x, grounding, None, inside), without)
+    blind = apply(module, {**params, "box_gain": jnp.zeros(HEADS)}, x, grounding, geometry)
     strong = {**params, "box_gain": jnp.full(HEADS, 50.0)}
-    moved = apply(module, strong, x, grounding, None, inside)
-    np.testing.assert_allclose(moved[0, [1, 3]], without[0, [1, 3]], atol=1e-5)
-    assert np.abs(moved[0, [0, 2]] - without[0, [0, 2]]).max() > 1e-3
+    moved = apply(module, strong, x, grounding, geometry)
+    np.testing.assert_allclose(moved[0, [1, 3]], blind[0, [1, 3]], atol=1e-5)
+    assert np.abs(moved[0, [0, 2]] - blind[0, [0, 2]]).max() > 1e-3
     # All attention of the cell inside goes to its token: the other's value no longer counts.
-    other = apply(module, strong, x, grounding.at[:, 1].add(3.0), None, inside)
+    other = apply(module, strong, x, grounding.at[:, 1].add(3.0), geometry)
     np.testing.assert_allclose(other[0, 0], moved[0, 0], atol=1e-4)
 
 

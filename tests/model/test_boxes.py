@@ -1,4 +1,4 @@
-"""The code of a box against a plain loop."""
+"""The code of a box, and how cells lie in boxes, against plain loops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdjax.model.boxes import BOX_CODE_WIDTH, box_code, cell_codes, cells_inside
+from vdjax.model.boxes import (
+    BOX_CODE_WIDTH,
+    PLACED_WIDTH,
+    BoxGeometry,
+    box_code,
+    cell_codes,
+    cells_inside,
+    placed_in,
+)
 
 
 def test_the_code_runs_over_frequencies_then_waves_then_coordinates():
@@ -58,3 +66,48 @@ def test_a_cell_counts_by_the_part_of_it_inside_the_box():
     random = np.sort(np.random.default_rng(0).random((5, 2, 2)), axis=1).reshape(5, 4)
     areas = (random[:, 2] - random[:, 0]) * (random[:, 3] - random[:, 1])
     np.testing.assert_allclose(cells_inside(jnp.asarray(random), 8, 8).mean(0), areas, rtol=1e-4)
+
+
+def test_where_a_cell_lies_in_a_box_against_a_plain_loop():
+    boxes = [[0.25, 0.0, 0.75, 1.0], [0.6, 0.5, 0.7, 0.55], [0.0, 0.0, 1.0, 1.0]]
+    height, width = 2, 4
+    codes = np.asarray(placed_in(jnp.array(boxes)[None], height, width))
+    assert codes.shape == (1, height * width, len(boxes), PLACED_WIDTH)
+    for row in range(height):
+        for column in range(width):
+            for number, (x0, y0, x1, y1) in enumerate(boxes):
+                expected = []
+                for middle, low, high, cells in (
+                    ((column + 0.5) / width, x0, x1, width),
+                    ((row + 0.5) / height, y0, y1, height),
+                ):
+                    at = min(max((middle - low) / (high - low), -0.5), 1.5)
+                    angles = [math.pi * at * 2**octave for octave in range(4)]
+                    expected += [at, *map(math.sin, angles), *map(math.cos, angles)]
+                    expected.append(math.log((high - low) * cells))
+                got = codes[0, row * width + column, number]
+                np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_where_things_are_in_a_box_moves_and_grows_with_the_box():
+    """The same cell of a box reads the same wherever the box stands, but for its size."""
+    box = jnp.array([[0.0, 0.25, 0.5, 0.75]])
+    here = np.asarray(placed_in(box[None], 8, 8))[0].reshape(8, 8, PLACED_WIDTH)
+    there = np.asarray(placed_in(box[None] + jnp.array([[[0.25, 0.0, 0.25, 0.0]]]), 8, 8))[0]
+    there = there.reshape(8, 8, PLACED_WIDTH)
+    np.testing.assert_allclose(there[2:6, 2:6], here[2:6, :4], atol=1e-5)
+
+
+def test_a_box_without_extent_places_nothing():
+    """The box of a thing that is not there."""
+    for box in ([0.0] * 4, [0.5, 0.2, 0.5, 0.8]):
+        assert not np.asarray(placed_in(jnp.array([[box]]), 4, 4)).any()
+
+
+def test_the_geometry_is_made_of_its_three_parts():
+    boxes = jnp.sort(jnp.asarray(np.random.default_rng(0).random((2, 3, 2, 2))), axis=2)
+    boxes = boxes.reshape(2, 3, 4).astype(jnp.float32)
+    geometry = BoxGeometry.of(boxes, 4, 8)
+    np.testing.assert_array_equal(geometry.cells, cell_codes(4, 8))
+    np.testing.assert_array_equal(geometry.inside, cells_inside(boxes, 4, 8))
+    np.testing.assert_array_equal(geometry.placed, placed_in(boxes, 4, 8))

@@ -87,6 +87,18 @@ def test_a_system_is_read_once(toy, written):
     assert load(written) is load(str(written))
 
 
+def test_weights_written_anew_are_read_anew(folder):
+    """As when a stage is trained further and shipped into the same folder."""
+    before = load(folder)
+    tree, config = load_tree(folder / "prior.safetensors")
+    save_tree(folder / "prior.safetensors", {**tree, "clip_mean": tree["clip_mean"] + 1}, config)
+    write_manifest(folder)
+    after = load(folder)
+    np.testing.assert_array_equal(
+        after.params["prior"]["clip_mean"], before.params["prior"]["clip_mean"] + 1
+    )
+
+
 def test_the_toy_is_the_same_wherever_it_is_made(toy):
     """Its numbers come from a seed, not from the moment; its gates are open."""
     gates = [

@@ -83,3 +83,37 @@ def test_the_loss_is_zero_for_a_network_that_knows_and_sees_every_noise_level():
     np.testing.assert_array_equal(np.sort(times // 50), np.arange(20))
     ignorant, _ = diffusion_loss(preset, lambda x, t: jnp.zeros_like(x), latents, jax.random.key(1))
     assert ignorant > 0.1
+
+
+def test_noisier_training_spends_more_of_its_timesteps_near_pure_noise():
+    seen = []
+
+    def record(noisy, timesteps):
+        seen.append(np.asarray(timesteps))
+        return jnp.zeros_like(noisy)
+
+    latents = jnp.zeros((20, 1, 4, 4, 4))
+    for noisier in (1.0, 2.0):
+        diffusion_loss(Preset.storybook(), record, latents, jax.random.key(1), noisier=noisier)
+    even, noisy = (np.sort(times) for times in seen)
+    # A density that rises linearly: its distribution function is a square.
+    np.testing.assert_allclose((noisy / 1000) ** 2, even / 1000, atol=0.003)
+    assert noisy.mean() > even.mean() + 100
+
+
+def test_emphasis_weighs_the_errors_of_its_cells():
+    latents = jax.random.normal(jax.random.key(0), (4, 1, 4, 4, 4))
+    only_left = jnp.concatenate([jnp.full((4, 1, 4, 2, 1), 2.0), jnp.zeros((4, 1, 4, 2, 1))], 3)
+
+    def loss(wrong_at, emphasis):
+        def predict(noisy, timesteps):
+            bar = jnp.asarray(BARS)[timesteps].reshape(-1, 1, 1, 1, 1)
+            noise = (noisy - jnp.sqrt(bar) * latents) / jnp.sqrt(1 - bar)
+            right = jnp.sqrt(bar) * noise - jnp.sqrt(1 - bar) * latents
+            return right.at[:, :, :, wrong_at].add(1.0)
+
+        preset = Preset.storybook()
+        return diffusion_loss(preset, predict, latents, jax.random.key(1), emphasis=emphasis)[0]
+
+    assert loss(3, only_left) < 1e-6
+    np.testing.assert_allclose(loss(0, only_left), 2 * loss(0, 1.0), rtol=1e-4)

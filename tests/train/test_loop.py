@@ -178,6 +178,16 @@ def test_training_begins_where_it_is_told(unbroken, make_stage, tmp_path):
     assert log(tmp_path)[0]["loss"] < 0.1 * log(unbroken[0])[0]["loss"]
 
 
+def test_what_earlier_weights_lack_begins_as_the_stage_does(unbroken, make_stage, tmp_path):
+    """A network that has grown since: the rest goes on from what it had learnt."""
+    start = {"line": {"w": np.array([2.0, -1.0]), "b": np.zeros(3)}, "gone": np.ones(2)}
+    lines = []
+    run_stage(make_stage(SCHEDULE), tmp_path, start=start, log_every=1, report=lines.append)
+    assert lines[0] == "line: 2 parameters begin where earlier weights end"
+    # Only the 0.5 of the bias is left to learn, and the noise.
+    assert log(tmp_path)[0]["loss"] < 0.5 < log(unbroken[0])[0]["loss"]
+
+
 def test_other_seeds_are_other_runs(unbroken, make_stage, tmp_path):
     run(make_stage(replace(SCHEDULE, seed=1)), tmp_path)
     for name in ("loss", "drawn"):
@@ -266,9 +276,29 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(unbroken, make_stage,
     assert learnt(log(tmp_path)) == learnt(log(unbroken[0]))
 
 
-def start(program, folder, waits_at):
+def start(program, folder, waits_at, **environment):
     command = [sys.executable, str(program), str(folder), str(STEPS), str(waits_at)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("devices", [2, 3])
+def test_several_devices_learn_what_one_learns(unbroken, program, tmp_path, devices):
+    """Batches of 8 over two devices; three do not divide them, so that one does the work."""
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    with start(program, tmp_path, waits_at=-1, XLA_FLAGS=flags) as process:
+        said = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0, said
+    for one, several in zip(log(unbroken[0]), log(tmp_path), strict=True):
+        assert several["loss"] == pytest.approx(one["loss"], rel=1e-4)
+    alone, _ = load_tree(unbroken[0] / "weights.safetensors")
+    spread, _ = load_tree(tmp_path / "weights.safetensors")
+    np.testing.assert_allclose(spread["line"]["w"], alone["line"]["w"], rtol=1e-5)
 
 
 def test_a_killed_process_started_again_ends_with_the_same_weights(unbroken, program, tmp_path):

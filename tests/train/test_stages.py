@@ -25,7 +25,7 @@ from vdjax.train import autoencoder, stages, workers
 from vdjax.train.autoencoder import AutoencoderStage
 from vdjax.train.cache import MAX_ENTITIES, NOBODY, Samples, cached_samples, close_up, fingerprint
 from vdjax.train.clip import ANY, CLIPStage
-from vdjax.train.guided import GuidedStage, opened
+from vdjax.train.guided import INSIDE_EMPHASIS, GuidedStage, emphasis_inside, opened
 from vdjax.train.prior import PriorStage
 from vdjax.train.ship import ship
 from vdjax.train.stage import Schedule
@@ -424,6 +424,17 @@ def test_a_cache_is_read_again_and_made_anew_where_it_differs(encode, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"train_image.npz", "train_image.json"}
 
 
+@pytest.mark.parametrize("file", ["train_image.npz", "train_image.json"])
+def test_a_damaged_cache_is_named_and_made_again(encode, tmp_path, file):
+    first, _ = encode(count=2)
+    whole = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(whole[: len(whole) // 2])
+    again, (damage, *said) = encode(count=2)
+    assert damage.startswith(f"{tmp_path / 'train_image.npz'} is damaged (")
+    assert said[-1].startswith("encoding train images: 2/2")
+    assert_same_samples(first, again)
+
+
 def test_fingerprints_tell_files_apart(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_bytes(b"1"), two.write_bytes(b"2")
@@ -516,6 +527,18 @@ def test_guided_batches_leave_out_what_gligens_do(guided):
     assert (text & image).mean() == pytest.approx(0.5, abs=0.02)
     assert text.mean() == pytest.approx(0.75, abs=0.02)
     assert image.mean() == pytest.approx(0.75, abs=0.02)
+
+
+def test_the_loss_heeds_cells_inside_present_boxes_more():
+    # A box over the left half, the same box of somebody absent, and the background's.
+    boxes = jnp.tile(jnp.array([[0.0, 0, 0.5, 1], [0.5, 0, 1, 1], [0, 0, 1, 1]]), (2, 1, 1, 1))
+    present = jnp.array([[[True, False, True]], [[False, False, True]]])
+    weights = emphasis_inside(boxes, present, 4, 4)
+    assert weights.shape == (2, 1, 4, 4, 1)
+    assert float(weights.mean()) == pytest.approx(1.0)
+    inside, outside = weights[0, :, :, :2], weights[0, :, :, 2:]
+    np.testing.assert_allclose(inside, (1 + INSIDE_EMPHASIS) * outside, rtol=1e-6)
+    np.testing.assert_allclose(weights[1], outside[0, 0, 0, 0], rtol=1e-6)  # nobody there
 
 
 def test_a_step_has_the_same_batch_again_and_another_step_another(guided):

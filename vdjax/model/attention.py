@@ -5,10 +5,10 @@ gated self-attention over [visual; grounding] tokens with a gated feed-forward, 
 to the scene text, then a feed-forward. Both gates are tanh of a scalar that starts at zero, so that
 an untrained block is the ungated one. Names and arithmetic otherwise follow diffusers.
 
-Two departures, off by default, help a small network that is trained for minutes: `place_codes`
-tells visual tokens where they are, and `box_bias` lets every head attend more (or less) to the
-tokens whose boxes hold it. GLIGEN leaves both to be learnt, from many times as many pictures;
-without them our gates heeded names and looks and never the boxes.
+One departure, off by default, helps a small network that is trained for minutes: with
+`box_geometry` a gated layer tells its visual tokens where they lie, in the frame and in each box,
+and its heads attend more to the boxes that hold them. GLIGEN leaves all this to be learnt from the
+boxes' codes, from many times as many pictures; ours then heeded names and looks, never the boxes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from vdjax.model.blocks import fold_frames
-from vdjax.model.boxes import cell_codes, cells_inside
+from vdjax.model.boxes import BoxGeometry
 
 # diffusers: the group norm of Transformer2DModel and TransformerTemporalModel
 TRANSFORMER_NORM_EPSILON = 1e-6
@@ -32,9 +32,10 @@ Tokens = Float[Array, "*rows token channel"]
 class Attention(nn.Module):
     """Multi-head attention of tokens to a context (to themselves without one); no dropout.
 
-    `bias` is added to the scores: the prior's causal mask, or what a box says. Only the prior uses
-    `use_bias`, for its projections. The weights are recorded under the collection "intermediates"
-    only where the caller asks for it.
+    `bias` is added to the scores: the prior's causal mask, or what a box says. `relations` are
+    codes of how each query stands to the last keys, added to those keys' values (relative position
+    representations, Shaw et al. 2018). Only the prior uses `use_bias`, for its projections. The
+    weights are recorded under the collection "intermediates" only where the caller asks for it.
     """
 
     heads: int
@@ -48,6 +49,7 @@ class Attention(nn.Module):
         x: Float[Array, "*rows query channel"],
         context: Float[Array, "*rows key context_channel"] | None = None,
         bias: Float[Array, "*#rows #head query key"] | None = None,
+        relations: Float[Array, "*rows query last code"] | None = None,
     ) -> Float[Array, "*rows query channel"]:
         context = x if context is None else context
         inner = self.heads * self.head_dim
@@ -63,8 +65,14 @@ class Attention(nn.Module):
         weights = jax.nn.softmax(scores, axis=-1)
         if self.is_mutable_collection("intermediates"):
             self.sow("intermediates", "attention", weights)
-        mixed = jnp.einsum("...hqk,...khd->...qhd", weights, value)
-        return nn.Dense(self.channels, name="to_out")(mixed.reshape(*x.shape[:-1], inner))
+        mixed = jnp.einsum("...hqk,...khd->...qhd", weights, value).reshape(*x.shape[:-1], inner)
+        if relations is not None:
+            last = weights[..., -relations.shape[-2] :].swapaxes(-3, -2)
+            # A sum of products, not a matrix product: there are as many as queries, and all small.
+            related = (last[..., None] * relations[..., None, :, :]).sum(-2)
+            related = related.reshape(*x.shape[:-1], -1)
+            mixed = mixed + nn.Dense(inner, use_bias=False, name="to_r")(related)
+        return nn.Dense(self.channels, name="to_out")(mixed)
 
 
 class FeedForward(nn.Module):
@@ -82,10 +90,11 @@ class GatedSelfAttention(nn.Module):
     """GLIGEN's fuser: visual tokens look at themselves and at grounding tokens, through two gates.
 
     Computes x + tanh(alpha_attn) · attention(norm1([x; W g]))[visual], then
-    x + tanh(alpha_dense) · ff(norm2(x)). Padding tokens are learned null tokens, attended to. With
-    `places`, the codes of where the visual tokens are, attention sees x + W p in place of x. With
-    `inside`, the share of each visual token's cell that lies in each grounding token's box, scores
-    of that pair rise by a gain times that share; every head learns its own gain.
+    x + tanh(alpha_dense) · ff(norm2(x)). Padding tokens are learned null tokens, attended to.
+
+    With a `geometry`, attention sees x + W cells in place of x; the score of a cell and a token
+    rises by a gain, of each head's own, times the share of the cell inside the token's box; and
+    what is taken from the token tells where in its box the cell lies.
     """
 
     heads: int
@@ -97,20 +106,21 @@ class GatedSelfAttention(nn.Module):
         self,
         x: Float[Array, "row visual channel"],
         grounding: Float[Array, "row token grounding_width"],
-        places: Float[Array, "visual code"] | None = None,
-        inside: Float[Array, "row visual token"] | None = None,
+        geometry: BoxGeometry | None = None,
     ) -> Float[Array, "row visual channel"]:
         alpha_attn = self.param("alpha_attn", nn.initializers.zeros, ())
         alpha_dense = self.param("alpha_dense", nn.initializers.zeros, ())
         tokens = nn.Dense(self.channels, name="linear")(grounding)
-        placed = x if places is None else x + nn.Dense(self.channels, name="place")(places)[None]
-        joint = jnp.concatenate([placed, tokens], axis=1)
+        h, bias, relations = x, None, None
+        if geometry is not None:
+            h = x + nn.Dense(self.channels, name="place")(geometry.cells)[None]
+            bias, relations = self._bias(geometry.inside), geometry.placed
+        joint = jnp.concatenate([h, tokens], axis=1)
         joint = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm1")(joint)
         # Only the visual rows are kept, so only they need to be queries.
         visual = joint[:, : x.shape[1]]
         attention = Attention(self.heads, self.head_dim, self.channels, name="attn")
-        attended = attention(visual, joint, bias=None if inside is None else self._bias(inside))
-        x = x + jnp.tanh(alpha_attn) * attended
+        x = x + jnp.tanh(alpha_attn) * attention(visual, joint, bias, relations)
         h = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm2")(x)
         return x + jnp.tanh(alpha_dense) * FeedForward(self.channels, name="ff")(h)
 
@@ -142,8 +152,7 @@ class SpatialBlock(nn.Module):
         x: Float[Array, "row visual channel"],
         text: Float[Array, "batch length text_width"],
         grounding: Float[Array, "row token grounding_width"] | None,
-        places: Float[Array, "visual code"] | None = None,
-        inside: Float[Array, "row visual token"] | None = None,
+        geometry: BoxGeometry | None = None,
     ) -> Float[Array, "row visual channel"]:
         def norm(name: str, h: jax.Array) -> jax.Array:
             return nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name=name)(h)
@@ -151,7 +160,7 @@ class SpatialBlock(nn.Module):
         size = (self.heads, self.head_dim, self.channels)
         x = x + Attention(*size, name="attn1")(norm("norm1", x))
         if grounding is not None:
-            x = GatedSelfAttention(*size, name="fuser")(x, grounding, places, inside)
+            x = GatedSelfAttention(*size, name="fuser")(x, grounding, geometry)
         # All frames of a clip share its text: they go as one long row of queries.
         per_clip = norm("norm2", x).reshape(text.shape[0], -1, self.channels)
         x = x + Attention(*size, name="attn2")(per_clip, text).reshape(x.shape)
@@ -161,14 +170,13 @@ class SpatialBlock(nn.Module):
 class SpatialTransformer(nn.Module):
     """Transformer over each frame's pixels (diffusers: Transformer2DModel, linear projections).
 
-    With `box_bias` the last four channels of a grounding token are its box.
+    With `box_geometry` the last four channels of a grounding token are its box.
     """
 
     heads: int
     head_dim: int
     groups: int
-    place_codes: bool = False
-    box_bias: bool = False
+    box_geometry: bool = False
 
     @nn.compact
     def __call__(
@@ -187,12 +195,13 @@ class SpatialTransformer(nn.Module):
         block = SpatialBlock(
             self.heads, self.head_dim, self.heads * self.head_dim, name="transformer_blocks_0"
         )
-        places = cell_codes(*x.shape[2:4]) if self.place_codes else None
-        inside = None
-        if grounding is not None and self.box_bias:
+        geometry = None
+        if grounding is not None and self.box_geometry:
             grounding, boxes = grounding[..., :-4], grounding[..., -4:]
-            inside = cells_inside(boxes, *x.shape[2:4])
-        h = nn.Dense(channels, name="proj_out")(block(h, text, grounding, places, inside))
+            geometry = BoxGeometry.of(boxes, *x.shape[2:4])
+        h = block(h, text, grounding, geometry)
+        # Zero at the start, as in latent diffusion: an untrained transformer changes nothing.
+        h = nn.Dense(channels, kernel_init=nn.initializers.zeros, name="proj_out")(h)
         return x + h.reshape(x.shape)
 
 

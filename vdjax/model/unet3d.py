@@ -32,10 +32,9 @@ from vdjax.model.blocks import (
 class UNet3DConfig:
     """Shape of the UNet.
 
-    `attention` says, level by level from the finest, where transformers stand; `place_codes`
-    whether gated layers tell visual tokens where they are, and `box_bias` whether these attend by
-    the boxes they lie in (GLIGEN and the full sizes: neither). With `box_bias`, `grounding_width`
-    counts the four numbers of the box, which follow the token's own.
+    `attention` says, level by level from the finest, where transformers stand; `box_geometry`
+    whether gated layers are told how visual tokens lie in the boxes (GLIGEN and the full sizes:
+    no). If so, `grounding_width` counts the four numbers of the box, which follow the token's own.
     """
 
     sample_size: int = 16
@@ -49,8 +48,7 @@ class UNet3DConfig:
     head_dim: int = 32
     input_temporal_heads: int = 2
     norm_num_groups: int = 32
-    place_codes: bool = False
-    box_bias: bool = False
+    box_geometry: bool = False
 
     def __post_init__(self):
         if len(self.attention) != len(self.block_out_channels):
@@ -149,8 +147,7 @@ class _Level(nn.Module):
                     heads,
                     c.head_dim,
                     c.norm_num_groups,
-                    c.place_codes,
-                    c.box_bias,
+                    c.box_geometry,
                     name=f"attentions_{i}",
                 )
                 x = spatial(x, text, grounding)
@@ -176,7 +173,7 @@ class _Mid(nn.Module):
         if video:
             x = TemporalConv(c.norm_num_groups, name="temp_convs_0")(x)
         spatial = SpatialTransformer(
-            heads, c.head_dim, c.norm_num_groups, c.place_codes, c.box_bias, name="attentions_0"
+            heads, c.head_dim, c.norm_num_groups, c.box_geometry, name="attentions_0"
         )
         x = spatial(x, text, grounding)
         if video:

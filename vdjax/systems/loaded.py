@@ -26,7 +26,7 @@ from vdjax.model.hf import CLIP, Autoencoder
 from vdjax.model.params import fill_params, init_unet, merge_params
 from vdjax.model.unet3d import UNet3D
 from vdjax.weights.presets import Preset
-from vdjax.weights.store import load_checked, read_checked, shipped_folder
+from vdjax.weights.store import MANIFEST, load_checked, read_checked, shipped_folder
 
 PARTS = ("autoencoder", "clip", "unet", "prior", "guided")
 """The weight files of a system."""
@@ -184,17 +184,24 @@ def load(source: str | Path = "storybook") -> LoadedModel:
     if source == "toy":
         return _random_toy()
     if Path(source).is_dir():
-        return _from_folder(Path(source))
+        return _newest(Path(source))
     if str(source) not in known_presets():
         raise UserError(
             f"preset {str(source)!r} is neither known nor a folder of weights: "
             f"use {' or '.join(known_presets())}, or name such a folder"
         )
-    return _from_folder(shipped_folder(str(source)))
+    return _newest(shipped_folder(str(source)))
+
+
+def _newest(folder: Path) -> LoadedModel:
+    """The folder's model, read again where its manifest was written anew."""
+    manifest = folder / MANIFEST
+    return _from_folder(folder, manifest.stat().st_mtime_ns if manifest.exists() else 0)
 
 
 @lru_cache(maxsize=2)
-def _from_folder(folder: Path) -> LoadedModel:
+def _from_folder(folder: Path, written: int) -> LoadedModel:
+    del written
     read_checked(folder, "tokenizer.json")  # refused here where it is damaged
     trees, configs = {}, {}
     for part in PARTS:

@@ -86,14 +86,19 @@ class BackboneStage:
         return tree, self._config()
 
 
-def diffusion_loss(preset: Preset, predict, latents, key):
-    """Min-SNR weighted squared error at timesteps spread evenly over the batch."""
+def diffusion_loss(preset: Preset, predict, latents, key, *, noisier: float = 1.0, emphasis=1.0):
+    """Min-SNR weighted squared error at timesteps spread over the batch.
+
+    Timesteps are spread evenly, or, with `noisier` above 1, with a density that rises as its power
+    less one. `emphasis` weighs the cells of the latents.
+    """
     latents = latents.astype(jnp.float32)
     batch = latents.shape[0]
     time_key, noise_key = jax.random.split(key)
     count = preset.noise.num_train_timesteps
     # One timestep from each of `batch` equal slices: every step sees all noise levels.
     slices = (jnp.arange(batch, dtype=jnp.float32) + jax.random.uniform(time_key, (batch,))) / batch
+    slices = slices ** (1.0 / noisier)
     timesteps = jnp.minimum((slices * count).astype(jnp.int32), count - 1)
     noise = shared_noise(noise_key, latents.shape, preset.shared_noise)
     bars = jnp.asarray(alphas_cumprod(preset.noise))
@@ -101,5 +106,6 @@ def diffusion_loss(preset: Preset, predict, latents, key):
     target, weight = target_and_weight(
         latents, noise, velocity, timesteps, bars, preset.noise.prediction_type
     )
-    squared = ((predict(noisy, timesteps) - target) ** 2).mean(axis=tuple(range(1, latents.ndim)))
+    squared = emphasis * (predict(noisy, timesteps) - target) ** 2
+    squared = squared.mean(axis=tuple(range(1, latents.ndim)))
     return (weight * squared).mean(), {"mse": squared.mean()}

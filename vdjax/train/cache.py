@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -89,8 +90,8 @@ def cached_samples(
     }
     path = Path(folder) / f"{world.split}_{kind}.npz"
     record_path = path.with_suffix(".json")
-    if path.exists() and record_path.exists() and json.loads(record_path.read_text()) == record:
-        return Samples(**dict(np.load(path)))
+    if (kept := _kept(path, record_path, record, report)) is not None:
+        return kept
     samples = _encode(
         world, kind, count, autoencoder, autoencoder_params, clip, clip_params, tokenizer, report
     )
@@ -101,6 +102,19 @@ def cached_samples(
     temporary.replace(path)
     replace_file(record_path, (json.dumps(record, indent=1) + "\n").encode())
     return samples
+
+
+def _kept(path: Path, record_path: Path, record: dict, report) -> Samples | None:
+    """What an earlier run encoded; None where that is nothing, something else, or damaged."""
+    try:
+        if json.loads(record_path.read_text()) != record:
+            return None
+        return Samples(**dict(np.load(path)))
+    except FileNotFoundError:
+        return None
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as damage:
+        report(f"{path} is damaged ({damage}): its samples are encoded again")
+        return None
 
 
 def _encode(

@@ -14,8 +14,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float
 
 from vdjax.ground.tokens import Grounding, GroundingNet
+from vdjax.model.boxes import cells_inside
 from vdjax.model.hf import CLIP
 from vdjax.model.params import GATED, TEMPORAL, merge_params, split_params
 from vdjax.model.unet3d import UNet3D
@@ -29,7 +31,10 @@ CAPTION_KEPT = 0.5
 GROUNDING_DROPPED = 0.1
 MODALITY_DROPPED = 0.5
 
-
+# Ours, for few samples: timesteps are drawn with a density that rises linearly (the layout guides
+# the first, noisiest steps), and a latent cell inside an entity's box counts three times.
+NOISIER = 2.0
+INSIDE_EMPHASIS = 2.0
 OPEN_GATE = 0.5
 
 
@@ -50,6 +55,22 @@ def opened(gated: Any) -> Any:
         return jnp.zeros_like(leaf) if "to_out" in name or "net_2" in name else leaf
 
     return jax.tree_util.tree_map_with_path(start, gated)
+
+
+def emphasis_inside(
+    boxes: Float[Array, "batch frame entity 4"],
+    present: Bool[Array, "batch frame entity"],
+    height: int,
+    width: int,
+) -> Float[Array, "batch frame height width 1"]:
+    """Weights of mean 1 for the cells of latents: larger inside the boxes of present entities.
+
+    The last entity is the background, whose box says nothing.
+    """
+    inside = cells_inside(jnp.where(present[..., None], boxes, 0.0)[..., :-1, :], height, width)
+    weights = 1.0 + INSIDE_EMPHASIS * inside.max(axis=-1)
+    weights = weights.reshape(*boxes.shape[:2], height, width, 1)
+    return weights / weights.mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +154,16 @@ class GuidedStage:
                 {"params": unet}, noisy, timesteps, states, tokens, video=False
             )
 
-        loss, metrics = diffusion_loss(self.preset, predict, batch["latents"], key)
+        loss, metrics = diffusion_loss(
+            self.preset,
+            predict,
+            batch["latents"],
+            key,
+            noisier=NOISIER,
+            emphasis=emphasis_inside(
+                batch["boxes"], batch["present"], *batch["latents"].shape[2:4]
+            ),
+        )
         gates = [
             jnp.abs(jnp.tanh(leaf))
             for path, leaf in jax.tree_util.tree_leaves_with_path(params["unet"])

@@ -9,6 +9,7 @@ interrupted.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import jax
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from vdjax.files import replace_file
 from vdjax.train.checkpoints import Checkpoints
@@ -41,6 +45,7 @@ def run_stage(
         stage: what to train.
         folder: run folder of this stage, made if missing.
         start: parameters to begin with instead of the stage's own, where no checkpoint is yet.
+            Parameters it lacks, or has in another shape, begin as the stage's own do.
         checkpoint_seconds: seconds between checkpoints; a killed run loses at most this much.
         log_every: steps between progress lines.
         report: takes each progress line.
@@ -52,24 +57,26 @@ def run_stage(
     folder.mkdir(parents=True, exist_ok=True)
     total = stage.schedule.steps
     params, frozen = stage.init()
-    if start is not None:
-        params = jax.tree_util.tree_map(lambda old, new: new.astype(old.dtype), params, start)
+    params, taken = _begun_with(params, start or {})
     state = create_state(params, stage.schedule)
     # Closed also when training is interrupted: the checkpoint being written is finished first.
     with closing(Checkpoints(folder / "checkpoints", stage.describe())) as checkpoints:
         if (resumed := checkpoints.restore(state)) is not None:
             state = resumed
             report(f"{stage.name}: resuming after step {int(state.step)} of {total}")
+        elif start is not None:
+            report(f"{stage.name}: {taken:,} parameters begin where earlier weights end")
         report(f"{stage.name}: {_counted(params, frozen)}, on {jax.devices()[0].device_kind}")
         step_fn = make_train_step(stage.loss, stage.schedule)
-        frozen = jax.device_put(frozen)
+        everywhere, shared_out = _shardings(stage.schedule.batch_size)
+        state, frozen = jax.device_put((state, frozen), everywhere)
         done = int(state.step)
         clock = _Clock(done, total, stage.schedule.batch_size)
         saved_at = time.monotonic()
         _forget_after(folder / "log.jsonl", done)
         with open(folder / "log.jsonl", "a", encoding="utf-8") as log:
             for batch in _prefetched(stage, done, total, clock):
-                state, metrics = step_fn(state, frozen, batch)
+                state, metrics = step_fn(state, frozen, jax.device_put(batch, shared_out))
                 done += 1
                 if done % log_every == 0 or done == total:
                     values = {name: float(value) for name, value in metrics.items()}
@@ -83,6 +90,28 @@ def run_stage(
                     _export(stage, state, frozen, folder)
         checkpoints.save(state)
     return _export(stage, state, frozen, folder)
+
+
+def _begun_with(params: Any, start: Any) -> tuple[Any, int]:
+    """`params` with the leaves of `start` that fit, and how many numbers those are."""
+    mine, given = flatten_dict(params), flatten_dict(start)
+    fitting = {
+        path: given[path].astype(leaf.dtype)
+        for path, leaf in mine.items()
+        if path in given and given[path].shape == leaf.shape
+    }
+    return unflatten_dict({**mine, **fitting}), sum(leaf.size for leaf in fitting.values())
+
+
+def _shardings(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
+    """A copy on every device, and a batch cut into equal parts, one for each.
+
+    As many devices as there are, or, where these do not divide the batch, fewer. Two devices of a
+    CPU (`XLA_FLAGS=--xla_force_host_platform_device_count=2`) keep two cores busier than one does.
+    """
+    count = math.gcd(batch_size, jax.device_count())
+    mesh = Mesh(np.array(jax.devices()[:count]), ("data",))
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
 
 def _counted(params: Any, frozen: Any) -> str:

@@ -48,10 +48,8 @@ class Preset:
             shared_noise=0.95,
             unet=UNet3DConfig(
                 block_out_channels=(64, 128, 192),
-                attention=(False, True, True),
                 grounding_width=128 + 4,
-                place_codes=True,
-                box_bias=True,
+                box_geometry=True,
             ),
             grounding=GroundingConfig(carry_boxes=True),
             noise=NoiseConfig(prediction_type="v_prediction"),
