@@ -109,7 +109,8 @@ def _kept(path: Path, record_path: Path, record: dict, report) -> Samples | None
     try:
         if json.loads(record_path.read_text()) != record:
             return None
-        return Samples(**dict(np.load(path)))
+        with open(path, "rb") as file, np.load(file) as arrays:
+            return Samples(**arrays)
     except FileNotFoundError:
         return None
     except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as damage:
