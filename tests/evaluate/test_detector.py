@@ -8,7 +8,7 @@ from vdjax.evaluate import degrade
 from vdjax.evaluate.accuracy import accuracies
 from vdjax.evaluate.composites import real_film
 from vdjax.evaluate.cutouts import cut, from_cutout, to_cutout, windows
-from vdjax.evaluate.detector import StorybookDetector
+from vdjax.evaluate.detector import StorybookDetector, _astray
 from vdjax.evaluate.plans import choose
 from vdjax.evaluate.scores import score
 from vdjax.weights.store import shipped_folder
@@ -100,3 +100,13 @@ def test_outside_the_frame_is_grey():
     (small,) = cut(frame, np.array([[-0.5, 0.2, 0.5, 0.8]]))
     assert (small[16, 2] == 128).all()
     assert (small[16, 28] == 0).all()
+
+
+def test_a_fit_that_leads_to_a_less_sure_name_is_not_believed():
+    chances = np.zeros((2, 4, 256))
+    for box, (before, after) in enumerate(
+        [((0, 0.6), (1, 0.9)), ((0, 0.6), (5, 0.9)), ((0, 0.9), (5, 0.6)), ((0, 0.9), (1, 0.6))]
+    ):
+        chances[0, box, before[0]], chances[1, box, after[0]] = before[1], after[1]
+    # Drawings 0 and 1 are two looks of one name, drawing 5 is of another.
+    np.testing.assert_array_equal(_astray(chances[0], chances[1]), [False, False, True, False])

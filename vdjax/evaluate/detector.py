@@ -1,7 +1,8 @@
 """The detector for the storybook world: frames enter, named boxes leave.
 
 The finder proposes boxes; the namer says which drawings each may show; these are laid over the
-picture and moved to where they fit; and the namer has the last word on what is in the box so found.
+picture and moved to where they fit; and the namer has the last word on what is in the box so found,
+or, where it has become less sure, on what was in the finder's.
 The weights are the package's own and come from `vdjax train detector`; nothing of the generator is
 in them.
 """
@@ -16,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from vdjax.data.storybook.sprites import NAMES
 from vdjax.evaluate.boxes import iou, without_doubles
@@ -73,9 +74,12 @@ class StorybookDetector:
         owner = np.repeat(np.arange(len(frames)), [len(score) for score, _ in chosen])
         centre = np.concatenate([score for score, _ in chosen] or [np.zeros(0)])
         box = np.concatenate([at for _, at in chosen] or [np.zeros((0, 4))])
-        box = _laid_over(frames, owner, box, self._name(frames, owner, box))
-        chances = self._name(frames, owner, box)
-        by_name = chances.reshape(len(box), len(NAMES), len(LOOKS))
+        found = self._name(frames, owner, box)
+        fitted = _laid_over(frames, owner, box, found)
+        refound = self._name(frames, owner, fitted)
+        astray = _astray(found, refound)
+        box = np.where(astray[:, None], box, fitted)
+        by_name = _by_name(np.where(astray[:, None], found, refound))
         name = by_name.sum(-1).argmax(-1)
         score = np.sqrt(centre * by_name.sum(-1)[np.arange(len(box)), name])
         look = by_name[np.arange(len(box)), name].argmax(-1)
@@ -111,6 +115,18 @@ class StorybookDetector:
         parts = _parts(_cutouts(frames, owner, boxes, MARGIN), _CUTOUTS)
         chances = np.concatenate([_name(self._params["namer"], part) for part in parts])
         return chances[: len(boxes), :-1]
+
+
+def _by_name(chances: Float[np.ndarray, "box 256"]) -> Float[np.ndarray, "box 64 4"]:
+    return chances.reshape(len(chances), len(NAMES), len(LOOKS))
+
+
+def _astray(
+    before: Float[np.ndarray, "box 256"], after: Float[np.ndarray, "box 256"]
+) -> Bool[np.ndarray, " box"]:
+    """Where laying drawings over a box led to another name, and one that is less sure."""
+    old, new = _by_name(before).sum(-1), _by_name(after).sum(-1)
+    return (old.argmax(-1) != new.argmax(-1)) & (new.max(-1) < old.max(-1))
 
 
 def _detection(

@@ -33,7 +33,7 @@ from vdjax.plan.schema import VideoPlan
 
 __all__ = ["Render", "format_table", "run"]
 
-_VERSION = 1
+_VERSION = 2
 _ACCURACY_PICTURES = 300
 
 
