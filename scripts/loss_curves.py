@@ -1,4 +1,4 @@
-"""Draw the loss curves of every stage in a runs folder into one picture, for the model card.
+"""Draw the loss curves of the stages in a runs folder into one picture, for the model card.
 
 python scripts/loss_curves.py runs vdjax/weights/storybook/loss_curves.png
 """
@@ -21,16 +21,29 @@ CURVES = {
     "backbone": ("mse", "squared error of v"),
     "motion": ("mse", "squared error of v"),
     "prior": ("loss", "squared error of the embedding"),
-    "guided": ("mse", "squared error of v"),
+    "guided": ("mse", "weighted squared error of v"),
+    "decoder": ("psnr", "PSNR, dB (higher is better)"),
 }
+COLUMNS = 3
 
 
 def main(runs: Path, target: Path) -> None:
-    figure, axes = plt.subplots(2, 3, figsize=(9, 4.6), layout="constrained")
-    for axis, (stage, (metric, label)) in zip(axes.flat, CURVES.items(), strict=True):
-        path = runs / stage / "log.jsonl"
-        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        axis.plot([row["step"] for row in rows], [row[metric] for row in rows], linewidth=1)
+    logs = {stage: runs / stage / "log.jsonl" for stage in CURVES}
+    logs = {stage: path for stage, path in logs.items() if path.exists()}
+    rows = -(-len(logs) // COLUMNS)
+    figure, axes = plt.subplots(
+        rows, COLUMNS, figsize=(9, 2.3 * rows), layout="constrained", squeeze=False
+    )
+    for axis in axes.flat[len(logs) :]:
+        axis.set_visible(False)
+    for axis, (stage, path) in zip(axes.flat, logs.items(), strict=False):
+        metric, label = CURVES[stage]
+        found = [json.loads(line) for line in path.read_text().splitlines()]
+        steps, values = [row["step"] for row in found], [row[metric] for row in found]
+        axis.plot(steps, values, linewidth=0.5, alpha=0.4, color="C0")
+        window = max(len(values) // 40, 1)
+        mean = [sum(values[i : i + window]) / window for i in range(len(values) - window + 1)]
+        axis.plot(steps[window - 1 :], mean, linewidth=1.5, color="C0")
         axis.set_title(stage, fontsize=10)
         axis.set_ylabel(label, fontsize=7)
         axis.tick_params(labelsize=7)

@@ -32,7 +32,8 @@ MASKED = -10000.0  # diffusers: PriorTransformer's causal mask
 class PriorConfig:
     """Shape and sampling of the prior.
 
-    Karlo has width 2048, 20 layers, 32 heads, 25 steps, guidance 4.
+    Karlo has width 2048, 20 layers, 32 heads, 25 steps, guidance 4. With 2 the storybook's draws
+    are of the right name as often as with 4, and of all four looks.
     """
 
     embedding_width: int = 128
@@ -42,7 +43,7 @@ class PriorConfig:
     heads: int = 4
     text_length: int = 12
     num_inference_steps: int = 25
-    guidance_scale: float = 1.5
+    guidance_scale: float = 2.0
 
 
 class PriorTransformer(nn.Module):
