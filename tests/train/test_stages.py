@@ -25,8 +25,6 @@ from vdjax.train import autoencoder, stages, workers
 from vdjax.train.autoencoder import AutoencoderStage
 from vdjax.train.cache import MAX_ENTITIES, NOBODY, Samples, cached_samples, close_up, fingerprint
 from vdjax.train.clip import ANY, CLIPStage
-from vdjax.train.decoder import NOISIEST
-from vdjax.train.diffusion import alphas_cumprod
 from vdjax.train.guided import INSIDE_EMPHASIS, GuidedStage, emphasis_inside, opened
 from vdjax.train.prior import PriorStage
 from vdjax.train.ship import ship
@@ -177,65 +175,6 @@ def test_the_first_stages_can_be_stepped(here, ground, part):
     assert {metric.shape for metric in metrics.values()} == {()}
 
 
-def test_the_decoder_can_be_stepped_and_learns_from_what_the_generator_gives(chain):
-    """Its whole step is traced; the rest of the autoencoder and the generator stay as they are."""
-    workshop = stages.Workshop(chain[0], TINY, COUNTS, print)
-    made = workshop.stage("decoder", replace(stages.SCHEDULES["decoder"], batch_size=3))
-    stage = replace(made, crop=4)
-    params, frozen = stage.init()
-    whole = flat(load_tree(chain[0] / "autoencoder" / FILE)[0])
-    assert set(flat(params)) == {k for k in whole if k.startswith(("decoder", "post_quant_conv"))}
-    batch = stage.batch(0)
-    state = create_state(params, stage.schedule)
-    with jax.numpy_rank_promotion("allow"):  # LPIPS is code of others, which needs it
-        step = make_train_step(stage.loss, stage.schedule)
-        after, metrics = jax.eval_shape(step, state, frozen, batch)
-    assert jax.tree_util.tree_map(lambda x: (x.shape, x.dtype), state) == (
-        jax.tree_util.tree_map(lambda x: (x.shape, x.dtype), after)
-    )
-    assert set(metrics) >= {"l1", "lpips", "psnr"}
-    tree, config = stage.export(params, frozen)
-    np.testing.assert_equal(flat(tree), whole)
-    assert config == load_tree(chain[0] / "autoencoder" / FILE)[1]
-
-
-def test_the_decoder_sees_the_part_of_a_picture_that_its_latents_are_of(chain, monkeypatch):
-    """A network that knows gives back the encoded latents, cut where the picture is cut."""
-    workshop = stages.Workshop(chain[0], TINY, COUNTS, print)
-    made = workshop.stage("decoder", replace(stages.SCHEDULES["decoder"], batch_size=3))
-    stage = replace(made, crop=4)
-    _, frozen = stage.init()
-    batch, seen = stage.batch(0), []
-
-    def knows(self, params, frozen, batch):
-        latents = jnp.asarray(batch["latents"], jnp.float32)
-
-        def predict(noisy, timesteps):
-            seen.append(timesteps)
-            bar = jnp.asarray(alphas_cumprod(TINY.noise))[timesteps].reshape(-1, 1, 1, 1, 1)
-            return (noisy - jnp.sqrt(bar) * latents) / jnp.sqrt(1 - bar)  # the noise
-
-        return predict
-
-    monkeypatch.setattr(GuidedStage, "predictor", knows)
-    cleaned = stage._as_generated(frozen, batch, jax.random.key(0))
-    np.testing.assert_allclose(cleaned, batch["latents"], atol=1e-3)
-    assert (seen[0] < NOISIEST).all()
-    world = StorybookWorld(split="train", size=64, num_frames=4)
-    frames = np.stack([world.image(i).frames[0] for i in range(COUNTS["image"])])
-    rows = [
-        next(r for r in range(5) if np.array_equal(made.guided.samples.latents[r], one))
-        for one in batch["latents"]
-    ]
-    for row, (top, left), image, latents in zip(
-        rows, batch["corners"], batch["images"], batch["latents"], strict=True
-    ):
-        side, (y, x) = 4 * 8, (8 * top, 8 * left)
-        np.testing.assert_array_equal(image, frames[row, y : y + side, x : x + side])
-        cut = stage._cut(jnp.asarray(latents), jnp.array([top, left]))
-        np.testing.assert_array_equal(cut, latents[0, top : top + 4, left : left + 4])
-
-
 def test_the_autoencoder_measures_the_scale_of_its_latents(here):
     params = vdjax.load("toy").params["autoencoder"]
     stage = AutoencoderStage(config=TOY.autoencoder, schedule=stages.SCHEDULES["autoencoder"])
@@ -359,18 +298,6 @@ def test_one_stage_trained_further_replaces_its_own_part(chain, shipped, tmp_pat
         factor = 2 if part == "prior" or is_one_of(path, TEMPORAL) else 1
         # The smallest halves are rounded on their way, before they are doubled or after.
         np.testing.assert_allclose(leaf, factor * flat(was)[path], rtol=1e-3, atol=1e-7)
-
-
-def test_a_decoder_trained_further_ships_in_the_autoencoder(chain, tmp_path):
-    tree, config = load_tree(chain[0] / "autoencoder" / FILE)
-    runs, folder = tmp_path / "runs", tmp_path / "tiny"
-    shutil.copytree(chain[0], runs, ignore=shutil.ignore_patterns("checkpoints", "cache"))
-    tree["decoder"] = jax.tree_util.tree_map(lambda x: 2 * x, tree["decoder"])
-    save_tree(runs / "decoder" / FILE, tree, config)
-    ship(runs, folder, "tiny")
-    found = flat(load_tree(folder / "autoencoder.safetensors")[0])
-    for path, leaf in flat(tree).items():
-        np.testing.assert_array_equal(found[path], leaf.astype(np.float16))
 
 
 def test_nothing_ships_without_runs(tmp_path):

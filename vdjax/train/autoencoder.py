@@ -70,9 +70,12 @@ class AutoencoderStage:
         mean, logvar = self.model.moments(params, images)
         latents = mean + jnp.exp(0.5 * logvar) * jax.random.normal(key, mean.shape)
         decoded = self.model.decode(params, latents * self.config.scaling_factor)
-        loss, metrics = reconstruction_loss(frozen["lpips"], decoded, images)
+        error = jnp.abs(decoded - images).mean()
+        perceptual = lpips_distance(frozen["lpips"], decoded, images).mean()
         kl = 0.5 * (mean**2 + jnp.exp(logvar) - 1.0 - logvar).mean()
-        return loss + KL_WEIGHT * kl, {**metrics, "kl": kl, "std": mean.std()}
+        psnr = -10 * jnp.log10(((decoded - images) ** 2).mean() / 4.0)
+        loss = error + LPIPS_WEIGHT * perceptual + KL_WEIGHT * kl
+        return loss, {"l1": error, "lpips": perceptual, "kl": kl, "psnr": psnr, "std": mean.std()}
 
     def export(self, params, frozen):
         del frozen
@@ -83,15 +86,6 @@ class AutoencoderStage:
         frames = np.stack([self.world.image(i).frames[0] for i in range(64)])
         mean, _ = jax.jit(self.model.moments)(params, frames.astype(np.float32) / 127.5 - 1.0)
         return float(mean.std())
-
-
-def reconstruction_loss(lpips, decoded, images):
-    """Absolute and perceptual error of decoded pictures in [-1, 1], and what makes it up."""
-    error = jnp.abs(decoded - images).mean()
-    perceptual = lpips_distance(lpips, decoded, images).mean()
-    psnr = -10 * jnp.log10(((decoded - images) ** 2).mean() / 4.0)
-    loss = error + LPIPS_WEIGHT * perceptual
-    return loss, {"l1": error, "lpips": perceptual, "psnr": psnr}
 
 
 def lpips_distance(params, a, b):

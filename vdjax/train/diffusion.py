@@ -29,23 +29,6 @@ def add_noise(
     return signal * latents + sigma * noise, signal * noise - sigma * latents
 
 
-def clean_latents(
-    noisy: Float[Array, " batch *rest"],
-    prediction: Float[Array, " batch *rest"],
-    timesteps: Int[Array, " batch"],
-    bars: Float[Array, " timestep"],
-    prediction_type: str,
-) -> Float[Array, " batch *rest"]:
-    """The clean latents that a prediction speaks of."""
-    bar = bars[timesteps].reshape(-1, *(1,) * (noisy.ndim - 1))
-    signal, sigma = jnp.sqrt(bar), jnp.sqrt(1.0 - bar)
-    if prediction_type == "epsilon":
-        return (noisy - sigma * prediction) / signal
-    if prediction_type == "v_prediction":
-        return signal * noisy - sigma * prediction
-    return prediction
-
-
 def target_and_weight(
     latents: Float[Array, " batch *rest"],
     noise: Float[Array, " batch *rest"],

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.model.boxes import cells_inside
@@ -108,14 +108,8 @@ class GuidedStage:
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([self.schedule.seed, 31, step])
-        rows = rng.integers(len(self.samples), size=self.schedule.batch_size)
-        return self.samples_of(rows, rng)
-
-    def samples_of(
-        self, rows: Int[np.ndarray, " batch"], rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        """The samples of these rows, with what the drop rates leave of captions and grounding."""
         s = self.samples
+        rows = rng.integers(len(s), size=self.schedule.batch_size)
         ids = s.ids[rows].astype(np.int32)
         ids[rng.random(len(rows)) >= CAPTION_KEPT] = self.empty_ids
         names = s.names[rows]
@@ -147,8 +141,7 @@ class GuidedStage:
             "has_image": ~(loses & ~loses_text),
         }
 
-    def predictor(self, params, frozen, batch):
-        """The network told a batch's captions and grounding: (noisy, timesteps) → prediction."""
+    def loss(self, params, frozen, batch, key):
         states, _ = CLIP(self.preset.clip).text(frozen["clip"], batch["ids"])
         fields = Grounding.__dataclass_fields__
         tokens = GroundingNet(self.preset.grounding).apply(
@@ -161,12 +154,9 @@ class GuidedStage:
                 {"params": unet}, noisy, timesteps, states, tokens, video=False
             )
 
-        return predict
-
-    def loss(self, params, frozen, batch, key):
         loss, metrics = diffusion_loss(
             self.preset,
-            self.predictor(params, frozen, batch),
+            predict,
             batch["latents"],
             key,
             noisier=NOISIER,

@@ -19,7 +19,6 @@ from vdjax.train.stage import listed
 from vdjax.weights.presets import Preset, get_preset
 from vdjax.weights.store import load_tree, save_tree, write_manifest
 
-WEIGHTS = "weights.safetensors"
 LIMIT_BYTES = 64 * 2**20
 """What a preset inside the package may weigh in all."""
 
@@ -32,10 +31,8 @@ def ship(runs: str | Path, folder: str | Path, preset: str = "storybook") -> dic
     """
     runs, folder = Path(runs), Path(folder)
     shipped: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-    decoder = runs / "decoder" / WEIGHTS  # the whole autoencoder, its decoder trained further
     for part in ("autoencoder", "clip", "prior", "guided", "detector"):
-        run = decoder if part == "autoencoder" and decoder.exists() else runs / part / WEIGHTS
-        shipped[part] = _part(run, folder / f"{part}.safetensors")
+        shipped[part] = _part(runs / part / "weights.safetensors", folder / f"{part}.safetensors")
     shipped["unet"] = _unet(runs, folder, get_preset(preset))
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = runs / "clip" / "tokenizer.json"
@@ -69,10 +66,10 @@ def _unet(runs: Path, folder: Path, preset: Preset) -> tuple[dict[str, Any], dic
 
     Untrained temporal layers, which let frames pass unchanged, stand in where there are none.
     """
-    tree, config = _part(runs / "backbone" / WEIGHTS, folder / "unet.safetensors")
+    tree, config = _part(runs / "backbone" / "weights.safetensors", folder / "unet.safetensors")
     # What shipped before holds both; a run of the backbone, spatial layers only.
     temporal, spatial = split_params(tree, TEMPORAL)
-    motion = runs / "motion" / WEIGHTS
+    motion = runs / "motion" / "weights.safetensors"
     if motion.exists():
         temporal = split_params(load_tree(motion)[0], TEMPORAL)[0]
     elif not temporal:

@@ -26,7 +26,6 @@ from vdjax.train.autoencoder import AutoencoderStage
 from vdjax.train.backbone import BackboneStage
 from vdjax.train.cache import Samples, cached_samples, fingerprint
 from vdjax.train.clip import CLIPStage
-from vdjax.train.decoder import DECODER, DecoderStage
 from vdjax.train.detector import DetectorStage
 from vdjax.train.guided import GuidedStage
 from vdjax.train.loop import run_stage
@@ -35,18 +34,9 @@ from vdjax.train.stage import Schedule, Stage
 from vdjax.weights.presets import Preset, get_preset
 from vdjax.weights.store import load_tree, shipped_folder
 
-STAGES = (
-    "autoencoder",
-    "clip",
-    "backbone",
-    "motion",
-    "prior",
-    "guided",
-    "decoder",
-    "detector",
-)
-"""In the order of training; "motion" is the temporal part of the backbone, "decoder" a second half
-of the autoencoder's training, and "detector", the measure's eye, stands on none of the others."""
+STAGES = ("autoencoder", "clip", "backbone", "motion", "prior", "guided", "detector")
+"""In the order of training; "motion" is the temporal part of the backbone, and "detector", the
+measure's eye, stands on none of the others."""
 
 SCHEDULES = {
     "autoencoder": Schedule(
@@ -57,19 +47,12 @@ SCHEDULES = {
     "motion": Schedule(steps=8_000, batch_size=8, learning_rate=4e-4, warmup_steps=200),
     "prior": Schedule(steps=4_000, batch_size=256, learning_rate=1e-3),
     "guided": Schedule(steps=40_000, batch_size=128, learning_rate=8e-4, warmup_steps=500),
-    "decoder": Schedule(
-        steps=6_000, batch_size=32, learning_rate=5e-4, warmup_steps=100, ema_decay=0.998
-    ),
     "detector": Schedule(
         steps=6_000, batch_size=16, learning_rate=2e-3, weight_decay=0.02, ema_decay=0.995
     ),
 }
 SUFFIX = ".safetensors"
-SHIPPED_IN = {
-    "backbone": "unet.safetensors",
-    "motion": "unet.safetensors",
-    "decoder": "autoencoder.safetensors",
-}
+SHIPPED_IN = {"backbone": "unet.safetensors", "motion": "unet.safetensors"}
 SAMPLES = {"image": 200_000, "clip": 10_000}
 """How many samples the later stages are trained on, encoded once."""
 
@@ -168,7 +151,7 @@ class Workshop:
                 text_states=states,
             )
         net = GroundingNet(self.preset.grounding)
-        guided = GuidedStage(
+        return GuidedStage(
             preset=self.preset,
             schedule=schedule,
             samples=self._samples("image"),
@@ -184,16 +167,6 @@ class Workshop:
             background_embeddings=embeddings[len(NAMES) : -1],
             empty_ids=empty,
         )
-        if name == "guided":
-            return guided
-        autoencoder, params = self._autoencoder()
-        return DecoderStage(
-            guided=guided,
-            guided_params=self._weights("guided")[0],
-            autoencoder_params=params,
-            config=autoencoder.config,
-            schedule=schedule,
-        )
 
     def shipped(self, name: str) -> Any:
         """The trained parameters of a stage, as they ship."""
@@ -202,8 +175,6 @@ class Workshop:
         if name in ("backbone", "motion"):
             temporal, spatial = split_params(tree, TEMPORAL)
             return spatial if name == "backbone" else temporal
-        if name == "decoder":
-            return {part: tree[part] for part in DECODER}
         return tree["network"] if name == "prior" else tree
 
     def _path(self, part: str, file: str = "weights.safetensors") -> Path:
@@ -236,13 +207,10 @@ class Workshop:
             Tokenizer(self._path("clip", "tokenizer.json"), clip.config.text_positions),
         )
 
-    def _autoencoder(self) -> tuple[Autoencoder, Any]:
+    def _samples(self, kind: str) -> Samples:
         params, config = self._weights("autoencoder")
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-        return Autoencoder(AutoencoderConfig(**config)), params
-
-    def _samples(self, kind: str) -> Samples:
-        autoencoder, params = self._autoencoder()
+        autoencoder = Autoencoder(AutoencoderConfig(**config))
         clip, clip_params, tokenizer = self._clip()
         return cached_samples(
             self.runs / "cache",
