@@ -184,7 +184,7 @@ def test_a_plan_cannot_be_changed_in_place_but_replaced():
     with pytest.raises(ValueError, match="frozen"):
         plan.alpha = 0.1  # type: ignore[misc]
     changed = plan.replace(alpha=0.1)
-    assert (plan.alpha, changed.alpha) == (0.6, 0.1)
+    assert (plan.alpha, changed.alpha) == (1.0, 0.1)
     with pytest.raises(PlanError, match="alpha is 7"):
         plan.replace(alpha=7)
 

@@ -33,8 +33,8 @@ from vdjax.sample.loop import Conditions, Sampler
 from vdjax.sample.noise import shared_noise
 from vdjax.systems.loaded import LoadedModel, blank_grounding, load
 
-STEPS = 16
-GUIDANCE = 4.0
+STEPS = 12
+GUIDANCE = 5.0
 """Defaults of the storybook weights, chosen on validation plans; at full size they are 50 and 9."""
 
 MAX_SEED = 2**32 - 1  # what a key of JAX is made of
