@@ -21,8 +21,8 @@ CURVES = {
     "backbone": ("mse", "squared error of v"),
     "motion": ("mse", "squared error of v"),
     "prior": ("loss", "squared error of the embedding"),
+    "pictures": ("mse", "squared error of the pictures"),
     "guided": ("mse", "weighted squared error of v"),
-    "decoder": ("psnr", "PSNR, dB (higher is better)"),
 }
 COLUMNS = 3
 

@@ -84,3 +84,44 @@ def test_total_memory_is_more_than_is_used():
 @pytest.mark.parametrize("name", ["python", "vdjax", "jax", "flax", "numpy"])
 def test_versions_are_known(name):
     assert runtime.versions()[name][0].isdigit()
+
+
+DEVICES = """
+import os
+from vdjax.runtime import cores_as_devices
+cores_as_devices(int(os.environ["ASKED"]))
+import jax
+print(jax.device_count(), os.environ.get("XLA_FLAGS", "none"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "flags", "count"),
+    [
+        (1, "", 1),
+        (1, "--xla_force_host_platform_device_count=3", 3),  # what the user said stays
+        (10**6, "", 1),  # more than there are cores
+        (1, "--xla_cpu_enable_fast_math=false", 1),  # other flags stay too
+    ],
+)
+def test_cores_become_devices_where_nobody_said_otherwise(asked, flags, count):
+    environment = {"PATH": "", "HOME": "/nonexistent", "ASKED": str(asked)}
+    done = subprocess.run(
+        [sys.executable, "-c", DEVICES],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**environment, **({"XLA_FLAGS": flags} if flags else {})},
+    )
+    found, seen = done.stdout.split(maxsplit=1)
+    assert int(found) == count
+    assert flags in seen
+
+
+def test_two_cores_are_two_devices_for_the_command_line(monkeypatch):
+    monkeypatch.setattr(runtime.os, "cpu_count", lambda: 2)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+    runtime.cores_as_devices()
+    assert runtime.os.environ["XLA_FLAGS"] == (
+        "--xla_cpu_enable_fast_math=false --xla_force_host_platform_device_count=2"
+    )

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from vdjax import __version__
 from vdjax.errors import UserError
+from vdjax.runtime import cores_as_devices
+from vdjax.train import STAGES
 
 if TYPE_CHECKING:
     from vdjax.plan import VideoPlan
@@ -44,6 +46,8 @@ _EXTRA_OF = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 for done, 1 for a failed check, 2 for what a user can mend."""
+    if arguments is None:  # this process is ours
+        cores_as_devices()
     try:
         options = _parser().parse_args(arguments)
         code: int = options.run(options)
@@ -254,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "stage",
         metavar="STAGE",
-        help="in order: autoencoder, clip, backbone, motion, prior, guided, detector; or all",
+        help=f"in order: {', '.join(STAGES)}; or all",
     )
     train.add_argument(
         "--runs", type=_path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"

@@ -57,7 +57,7 @@ from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.inspect.gates import read_gates, scale_gates
 from vdjax.inspect.pictures import gate_figure
 from vdjax.model.attention import GatedSelfAttention
-from vdjax.model.boxes import BoxGeometry, box_code
+from vdjax.model.boxes import BoxGeometry, box_code, pictured_in
 from vdjax.model.unet3d import UNet3D
 from vdjax.widgets import show
 
@@ -252,12 +252,61 @@ grounding = Grounding(
     has_image=jnp.asarray(known),
 )
 carried = GroundingNet(config).apply({"params": net}, grounding)
-tokens, their_boxes = carried[..., : config.width], carried[..., config.width :]
+tokens, their_pictures, their_boxes = jnp.split(carried, [config.width, -4], axis=-1)
 by_hand = np.stack([token(word, picture, step) for step in WALK])
 np.testing.assert_allclose(tokens[0, :, 0], by_hand, rtol=1e-3, atol=1e-4)
 np.testing.assert_allclose(their_boxes[0, :, 0], WALK, atol=1e-6)
 print(f"tokens: {tokens.shape} (clip, frame, place, width); place 0 equals the token by hand")
-print(f"carried beside them, for section 4: the boxes themselves, {their_boxes.shape}")
+print(f"carried beside them, for section 4: the boxes themselves, {their_boxes.shape},")
+print(f"and a picture of each thing, {their_pictures.shape}")
+
+# %% [markdown]
+# **A picture in a token.** The token above is what the paper has. The small network here gets one
+# thing more, from a second MLP over the same three parts: what the thing should look like, as the
+# *latents* (the four numbers per 8 × 8 pixels that the diffusion network works on) expected in its
+# box, and how sure that is. To fit a box of any size, a picture is kept as a sum of cosine waves,
+# as in JPEG:
+#
+# $$s(u, v) = \sum_{k,l=0}^{7} c_{kl}\, \cos(\pi k v)\, \cos(\pi l u), \qquad 0 \le u, v \le 1.$$
+#
+# Stretch the pictures of five names over a whole frame, and let the autoencoder's decoder show
+# them. Smears beside the thing are honest: what is behind it, the token cannot know.
+
+# %%
+waves = config.picture_waves
+side = model.preset.unet.sample_size
+over_all = jnp.array([[[[0.0, 0.0, 1.0, 1.0]]]])
+
+
+def picture_of(word, picture):
+    """What the token of a thing that fills the frame expects to see: frames of 0..255."""
+    whole = Grounding(
+        boxes=over_all,
+        present=jnp.ones((1, 1, 1), bool),
+        text=word[None, None],
+        image=picture[None, None],
+        has_text=jnp.ones((1, 1), bool),
+        has_image=jnp.ones((1, 1), bool),
+    )
+    carried = GroundingNet(config).apply({"params": net}, whole)[..., config.width : -4]
+    coefficients = carried.reshape(1, 1, waves, waves, -1)
+    u = (np.arange(side) + 0.5) / side
+    cosines = np.cos(np.pi * u[:, None] * np.arange(waves))  # (cell, wave)
+    seen = np.einsum("yk,xl,klc->yxc", cosines, cosines, coefficients[0, 0])
+    theirs = pictured_in(coefficients, over_all[0], side, side).reshape(seen.shape)
+    np.testing.assert_allclose(seen, theirs, atol=1e-3)
+    return model.decode(jnp.asarray(seen[None, ..., :4], jnp.float32))[0]
+
+
+first_draws = model.imagine(NAMES, list(jax.random.split(jax.random.key(SEED), len(NAMES))))
+expected = [
+    picture_of(jnp.asarray(word), draw) for word, draw in zip(of_words, first_draws, strict=True)
+]
+show(
+    np.concatenate(expected, axis=1),
+    alt=f"What the tokens of {', '.join(NAMES)} expect to see, each over a whole frame.",
+    width=640,
+)
 
 # %% [markdown]
 # ## 4 · A layer that reads them: gated self-attention
@@ -341,11 +390,13 @@ print(f"{visual.shape} visual tokens: equal, largest difference {jnp.abs(ours - 
 #   sees;
 # - how much of it lies in each box: scores rise by that share times a gain, which every head learns
 #   for itself. Some heads start at zero and look anywhere, some look at little but their own box;
-# - where in each box it lies, 0 at one edge to 1 at the other: codes of that are added to the
-#   token's value, so that what a cell takes from the cat is "the cat, upper left part".
+# - where in each box it lies, 0 at one edge to 1 at the other, and what the token's picture shows
+#   there: codes of that are added to the token's value, so that what a cell takes from the cat is
+#   "the cat, upper left part, which should look like this".
 
 # %%
-geometry = BoxGeometry.of(their_boxes[0], 4, 4)
+coefficients = their_pictures[0].reshape(FRAMES, PLACES, waves, waves, -1)
+geometry = BoxGeometry.of(their_boxes[0], 4, 4, coefficients)
 print("share of each of 4 × 4 cells that lies in the cat's box, first frame:")
 print(np.asarray(geometry.inside[0, :, 0]).reshape(4, 4).round(2))
 print("where each cell's middle lies across that box (held to half a box beyond its edges):")

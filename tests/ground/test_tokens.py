@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vdjax.ground.tokens import Grounding, GroundingConfig, GroundingNet
-from vdjax.model.boxes import box_code
+from vdjax.model.boxes import box_code, picture_width
 from vdjax.model.params import fill_params
 
 BATCH, FRAMES, ENTITIES = 2, 3, 4
@@ -162,3 +162,67 @@ def test_boxes_follow_their_tokens_where_they_are_asked_for(fused):
     expected = boxes if fused else np.concatenate([boxes, boxes], axis=2)
     np.testing.assert_array_equal(out[..., -4:], expected)
     assert not carrying(given.nothing())[..., -4:].any()
+
+
+WAVES = 2
+PICTURE = slice(CONFIG.width, CONFIG.width + picture_width(WAVES))
+
+
+@pytest.fixture(scope="module")
+def picturing():
+    size = {"picture_waves": WAVES, "picture_hidden_width": 11}
+    return Net(replace(CONFIG, carry_boxes=True, **size))
+
+
+def away_one():
+    """Everybody is there but one entity in one frame."""
+    given = grounding()
+    return replace(given, present=given.present.at[0, 1, 2].set(False))
+
+
+def test_a_picture_stands_between_its_token_and_its_box(picturing):
+    """The token and the box are what they are without pictures."""
+    out, given = picturing(away_one()), away_one()
+    plain = GroundingNet(replace(CONFIG, carry_boxes=True))
+    rest = {k: v for k, v in picturing.params.items() if not k.startswith("pictures")}
+    expected = np.asarray(plain.apply({"params": rest}, given))
+    assert out.shape == (BATCH, FRAMES, ENTITIES, CONFIG.width + picture_width(WAVES) + 4)
+    np.testing.assert_allclose(out[..., : CONFIG.width], expected[..., :-4], atol=1e-5)
+    np.testing.assert_array_equal(out[..., -4:], expected[..., -4:])
+
+
+def test_pictures_come_from_a_deeper_mlp_of_the_tokens_own_parts(picturing):
+    g, p = grounding(), jax.tree_util.tree_map(np.asarray, picturing.params)
+
+    def dense(x, name):
+        return x @ p[name]["kernel"] + p[name]["bias"]
+
+    out = picturing(g)[..., PICTURE]
+    for frame, entity in np.ndindex(FRAMES, ENTITIES):
+        image, text = np.sqrt(5) * g.image[1, entity], np.sqrt(6) * g.text[1, entity]
+        code = np.asarray(box_code(g.boxes[1, frame, entity]))
+        x = np.concatenate([dense(image, "project_image"), dense(text, "project_text"), code])
+        for i in (0, 2):
+            x = dense(x, f"pictures_{i}")
+            x = x / (1 + np.exp(-x))
+        np.testing.assert_allclose(out[1, frame, entity], dense(x, "pictures_4"), atol=1e-4)
+
+
+def test_the_absent_have_no_picture_and_all_others_one(picturing):
+    given = away_one()
+    seen = picturing(given)[..., PICTURE]
+    there = np.asarray(given.present)
+    assert not seen[~there].any()
+    assert seen[there].all()
+    assert not picturing(given.nothing())[..., CONFIG.width :].any()
+
+
+def test_pictures_without_boxes_are_refused():
+    with pytest.raises(ValueError, match=r"picture_waves needs carry_boxes"):
+        GroundingConfig(picture_waves=WAVES)
+    assert GroundingConfig(picture_waves=WAVES, carry_boxes=True).picture_waves == WAVES
+
+
+def test_pictures_in_separate_tokens_are_refused():
+    with pytest.raises(ValueError, match=r"picture_waves needs fused tokens"):
+        replace(CONFIG, picture_waves=2, carry_boxes=True, fused=False)

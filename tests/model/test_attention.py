@@ -14,10 +14,11 @@ from vdjax.model.attention import (
     Attention,
     FeedForward,
     GatedSelfAttention,
+    SpatialBlock,
     SpatialTransformer,
     TemporalTransformer,
 )
-from vdjax.model.boxes import BoxGeometry
+from vdjax.model.boxes import PICTURE_CHANNELS, BoxGeometry, picture_width
 from vdjax.model.params import fill_params
 
 RNG = np.random.default_rng(0)
@@ -236,6 +237,52 @@ def test_a_spatial_transformer_goes_self_gated_cross_feed_forward():
             h = h + feed_forward(layer_norm(h, block["norm3"]), block["ff"])
             expected = picture + dense(h, p["proj_out"]).reshape(2, 3, CHANNELS)
             np.testing.assert_allclose(out[clip, frame], expected, atol=1e-4)
+
+
+BOXES = jnp.array([[0.0, 0.0, 0.5, 1.0], [0.2, 0.1, 0.9, 0.8], [0.0] * 4])
+
+
+@pytest.mark.parametrize("waves", [0, 2])
+def test_a_spatial_transformer_takes_tokens_apart_into_token_picture_and_box(waves):
+    """Its block is given what it finds, and the geometry of the whole picture, by hand."""
+    clips, frames, height, width = 2, 2, 2, 3
+    x, text = normal(clips, frames, height, width, CHANNELS), normal(clips, 4, 6)
+    token = normal(clips, frames, 3, 5)
+    pictures = normal(clips, frames, 3, waves, waves, PICTURE_CHANNELS)
+    shrunk = jnp.array([[1.0, 0.9], [0.8, 0.7]]).reshape(clips, frames, 1, 1)
+    boxes = shrunk * BOXES[None, None]
+    packed = jnp.concatenate([token, pictures.reshape(*token.shape[:3], -1), boxes], axis=-1)
+    assert packed.shape[-1] == 5 + picture_width(waves) + 4
+    module = SpatialTransformer(HEADS, WIDTH, 4, box_geometry=True, picture_waves=waves)
+    params = random_params(module, x, text, packed)
+    out, p = apply(module, params, x, text, packed), doubles(params)
+
+    def rows(given):
+        return given.reshape(clips * frames, *given.shape[2:])
+
+    geometry = BoxGeometry.of(rows(boxes), height, width, rows(pictures) if waves else None)
+    h = np.stack([group_norm(picture, p["norm"], 4, (0, 1)) for picture in rows(doubles(x))])
+    h = dense(h.reshape(clips * frames, height * width, CHANNELS), p["proj_in"])
+    block = SpatialBlock(HEADS, WIDTH, CHANNELS)
+    given = jnp.asarray(h, jnp.float32), text, rows(token), geometry
+    h = dense(doubles(apply(block, params["transformer_blocks_0"], *given)), p["proj_out"])
+    np.testing.assert_allclose(out, doubles(x) + h.reshape(x.shape), atol=1e-4)
+
+
+def test_a_picture_is_seen_where_its_token_has_a_box_and_nowhere_else():
+    x, text, token = normal(1, 1, 2, 3, CHANNELS), normal(1, 4, 6), normal(1, 1, 3, 5)
+    boxes = jnp.broadcast_to(BOXES, (1, 1, 3, 4))
+    module = SpatialTransformer(HEADS, WIDTH, 4, box_geometry=True, picture_waves=2)
+
+    def packed(pictures):
+        return jnp.concatenate([token, pictures, boxes], axis=-1)
+
+    pictures = normal(1, 1, 3, picture_width(2))
+    params = random_params(module, x, text, packed(pictures))
+    before = apply(module, params, x, text, packed(pictures))
+    for number, there in enumerate((True, True, False)):
+        other = apply(module, params, x, text, packed(pictures.at[:, :, number].add(1.0)))
+        assert (np.abs(other - before).max() > 1e-3) == there
 
 
 def test_a_temporal_transformer_looks_along_each_pixels_frames_twice():

@@ -10,13 +10,22 @@ import pytest
 
 from vdjax.model.boxes import (
     BOX_CODE_WIDTH,
+    PICTURE_CHANNELS,
     PLACED_WIDTH,
     BoxGeometry,
     box_code,
     cell_codes,
     cells_inside,
+    picture_width,
+    pictured_in,
     placed_in,
 )
+
+
+def random_pictures(*shape, waves=3, seed=0):
+    """Pictures with every wave in every channel, so that any mix-up of axes shows."""
+    size = (*shape, waves, waves, PICTURE_CHANNELS)
+    return jnp.asarray(np.random.default_rng(seed).normal(size=size), jnp.float32)
 
 
 def test_the_code_runs_over_frequencies_then_waves_then_coordinates():
@@ -104,6 +113,63 @@ def test_a_box_without_extent_places_nothing():
         assert not np.asarray(placed_in(jnp.array([[box]]), 4, 4)).any()
 
 
+def test_what_a_cell_reads_off_a_picture_against_a_plain_loop_of_cosines():
+    """Waves down come before waves across; beyond the box its edge holds."""
+    boxes = [
+        [[0.25, 0.0, 0.75, 1.0], [0.6, 0.5, 0.7, 0.55]],
+        [[0.0, 0.0, 1.0, 1.0], [-0.1, 0.3, 0.4, 1.2]],
+    ]
+    height, width, waves = 3, 4, 3
+    pictures = random_pictures(2, 2, waves=waves)
+    seen = np.asarray(pictured_in(pictures, jnp.array(boxes), height, width))
+    assert seen.shape == (2, height * width, 2, PICTURE_CHANNELS)
+    for row, number in np.ndindex(2, 2):
+        x0, y0, x1, y1 = boxes[row][number]
+        for y, x in np.ndindex(height, width):
+            across = min(max(((x + 0.5) / width - x0) / (x1 - x0), 0), 1)
+            down = min(max(((y + 0.5) / height - y0) / (y1 - y0), 0), 1)
+            expected = np.zeros(PICTURE_CHANNELS)
+            for k, n in np.ndindex(waves, waves):
+                wave = math.cos(math.pi * k * down) * math.cos(math.pi * n * across)
+                expected += wave * np.asarray(pictures[row, number, k, n], np.float64)
+            np.testing.assert_allclose(seen[row, y * width + x, number], expected, atol=1e-4)
+
+
+def seen_by(box, size, seed=0):
+    """A grid of what its cells read off one picture, stretched over one box."""
+    seen = pictured_in(random_pictures(1, seed=seed), jnp.array([box]), size, size)
+    return np.asarray(seen).reshape(size, size, PICTURE_CHANNELS)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_picture_moves_and_grows_with_its_box(seed):
+    whole = seen_by([0.0, 0.0, 1.0, 1.0], 4, seed)
+    assert whole.std(axis=(0, 1)).min() > 0.1
+    for left, top in ((0, 0), (3, 1), (4, 4)):
+        box = [left / 8, top / 8, (left + 4) / 8, (top + 4) / 8]
+        there = seen_by(box, 8, seed)
+        np.testing.assert_allclose(there[top : top + 4, left : left + 4], whole, atol=1e-4)
+    # Cut in three each way, a cell keeps its middle.
+    grown = seen_by([0.0, 0.0, 1.0, 1.0], 12, seed)
+    np.testing.assert_allclose(grown[1::3, 1::3], whole, atol=1e-4)
+
+
+def test_beyond_its_box_a_picture_stays_what_it_is_at_the_edge():
+    seen = seen_by([0.25, 0.25, 0.75, 0.75], 8)
+    for beyond in (seen[:2], seen[6:]):
+        np.testing.assert_allclose(beyond[0], beyond[1], atol=1e-5)
+    for beyond in (seen[:, :2], seen[:, 6:]):
+        np.testing.assert_allclose(beyond[:, 0], beyond[:, 1], atol=1e-5)
+    assert np.abs(seen[2] - seen[3]).max() > 1e-2
+
+
+def test_a_box_without_extent_shows_no_picture():
+    """Not even to a cell whose middle it holds."""
+    for box in ([0.0] * 4, [0.5, 0.2, 0.5, 0.8], [0.2, 0.6, 0.8, 0.4]):
+        assert not seen_by(box, 4).any()
+    assert seen_by([0.5, 0.2, 0.6, 0.8], 4).all()
+
+
 def test_the_geometry_is_made_of_its_three_parts():
     boxes = jnp.sort(jnp.asarray(np.random.default_rng(0).random((2, 3, 2, 2))), axis=2)
     boxes = boxes.reshape(2, 3, 4).astype(jnp.float32)
@@ -111,3 +177,18 @@ def test_the_geometry_is_made_of_its_three_parts():
     np.testing.assert_array_equal(geometry.cells, cell_codes(4, 8))
     np.testing.assert_array_equal(geometry.inside, cells_inside(boxes, 4, 8))
     np.testing.assert_array_equal(geometry.placed, placed_in(boxes, 4, 8))
+
+
+@pytest.mark.parametrize("waves", [1, 4])
+def test_pictures_are_read_behind_the_places_in_the_boxes(waves):
+    boxes = jnp.array([[[0.1, 0.2, 0.6, 0.9], [0.0, 0.0, 1.0, 1.0]], [[0.0] * 4, [0.3] * 4]])
+    pictures = random_pictures(2, 2, waves=waves)
+    assert pictures[0, 0].size == picture_width(waves)
+    plain, geometry = BoxGeometry.of(boxes, 4, 8), BoxGeometry.of(boxes, 4, 8, pictures)
+    np.testing.assert_array_equal(geometry.cells, plain.cells)
+    np.testing.assert_array_equal(geometry.inside, plain.inside)
+    np.testing.assert_array_equal(geometry.placed[..., :PLACED_WIDTH], plain.placed)
+    seen = geometry.placed[..., PLACED_WIDTH:]
+    np.testing.assert_array_equal(seen, pictured_in(pictures, boxes, 4, 8))
+    assert seen[0].any()
+    assert not seen[1].any()

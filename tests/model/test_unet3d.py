@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from vdjax.model.boxes import PICTURE_CHANNELS, PLACED_WIDTH, picture_width
 from vdjax.model.params import TEMPORAL, init_unet, merge_params, split_params
 from vdjax.model.unet3d import UNet3DConfig
 
@@ -137,6 +141,31 @@ def test_the_order_of_words_and_of_entities_is_not_the_networks_to_know(network)
 def test_attention_must_be_given_level_by_level():
     with pytest.raises(ValueError, match=r"attention has 1 levels, block_out_channels has 2"):
         UNet3DConfig(block_out_channels=(32, 64), attention=(True,))
+
+
+def test_pictures_are_refused_without_the_boxes_they_are_read_by():
+    with pytest.raises(ValueError, match=r"picture_waves needs box_geometry"):
+        UNet3DConfig(picture_waves=2)
+    assert UNet3DConfig(box_geometry=True, picture_waves=2).picture_waves == 2
+
+
+def test_every_gated_layer_is_told_of_boxes_and_pictures(network):
+    """At every level and at the bottom, and none takes the picture or the box for the token."""
+    waves, token = 2, 5
+    config = replace(
+        network.config,
+        grounding_width=token + picture_width(waves) + 4,
+        box_geometry=True,
+        picture_waves=waves,
+    )
+    shapes = leaves(jax.eval_shape(partial(init_unet, config), jax.random.key(0)))
+    told = {k: v.shape for k, v in shapes.items() if k.endswith("/attn/to_r/kernel")}
+    read = {k: v.shape for k, v in shapes.items() if k.endswith("/fuser/linear/kernel")}
+    assert len(told) == len(read) == sum(k.endswith("alpha_attn") for k in shapes) == 4
+    for inputs, outputs in told.values():
+        heads = outputs // config.head_dim
+        assert inputs == heads * (PLACED_WIDTH + PICTURE_CHANNELS)
+    assert {inputs for inputs, _ in read.values()} == {token}
 
 
 def test_new_layers_start_as_no_layers(network):

@@ -17,8 +17,10 @@ from flax.traverse_util import flatten_dict
 import vdjax
 from vdjax.data.storybook import BACKGROUNDS, NAMES, StorybookWorld
 from vdjax.errors import UserError
+from vdjax.ground.tokens import GroundingNet
+from vdjax.model.boxes import picture_width
 from vdjax.model.hf import CLIP, Autoencoder
-from vdjax.model.params import fill_params, init_unet, merge_params, split_params
+from vdjax.model.params import PICTURES, fill_params, init_unet, merge_params, split_params
 from vdjax.model.unet3d import UNet3D, UNet3DConfig
 from vdjax.systems import loaded
 from vdjax.train import autoencoder, stages, workers
@@ -37,16 +39,20 @@ from vdjax.weights.store import load_tree, save_tree, verify
 pytestmark = pytest.mark.loose_dtypes
 
 TOY = Preset.toy()
+WAVES = 2  # of the pictures in its tokens
+GROUNDING = replace(TOY.grounding, carry_boxes=True, picture_waves=WAVES, picture_hidden_width=16)
 UNET = UNet3DConfig(
     sample_size=8,
     block_out_channels=(8,),
     attention=(False,),  # but at the bottom, where it always is
     text_width=32,
-    grounding_width=32,
+    grounding_width=GROUNDING.width + picture_width(WAVES) + 4,
     head_dim=8,
     norm_num_groups=4,
+    box_geometry=True,
+    picture_waves=WAVES,
 )
-TINY = replace(TOY, name="tiny", unet=UNET, shared_noise=0.5)
+TINY = replace(TOY, name="tiny", unet=UNET, grounding=GROUNDING, shared_noise=0.5)
 FILE = "weights.safetensors"
 COUNTS = {"image": 5, "clip": 2}
 OPTIONS = {"steps": 3, "batch_size": 2, "learning_rate": 1e-2, "warmup_steps": 0}
@@ -84,7 +90,7 @@ def ground(here, tmp_path_factory):
     return runs
 
 
-CHAIN = ("backbone", "motion", "prior", "guided")
+CHAIN = ("backbone", "motion", "prior", "pictures", "guided")
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +132,10 @@ def changed(before, after):
 # --- the chain -----------------------------------------------------------------------------------
 
 
-def test_all_is_every_stage_in_order(monkeypatch, here, ground):
-    """Each is built when those before it are done, for it stands on them."""
+@pytest.mark.parametrize(("preset", "left_out"), [("tiny", ()), ("toy", ("pictures",))])
+def test_all_is_every_stage_in_order(monkeypatch, here, ground, preset, left_out):
+    """Each is built when those before it are done, for it stands on them; pictures, where there
+    are any."""
     seen = []
 
     class Stage:
@@ -140,10 +148,10 @@ def test_all_is_every_stage_in_order(monkeypatch, here, ground):
 
     monkeypatch.setattr(stages, "run_stage", run_stage)
     monkeypatch.setattr(stages.Workshop, "stage", lambda self, name, plan: Stage(name, plan))
-    last = stages.run("all", runs=ground, preset="tiny", steps=7, batch_size=None)
+    last = stages.run("all", runs=ground, preset=preset, steps=7, batch_size=None)
     assert last == ground / "detector" / FILE
     assert [name for name, _, _ in seen] == [folder for _, folder, _ in seen]
-    assert tuple(name for name, _, _ in seen) == stages.STAGES
+    assert [name for name, _, _ in seen] == [s for s in stages.STAGES if s not in left_out]
     for name, _, schedule in seen:
         assert schedule == replace(stages.SCHEDULES[name], steps=7)
 
@@ -206,6 +214,52 @@ def test_motion_learns_the_temporal_layers_alone(chain):
     assert {path for path in temporal if path.endswith("kernel")} <= moved
 
 
+def fresh_net():
+    """The grounding net as the seed of every schedule makes it."""
+    blank = loaded.blank_grounding(TINY, 1, 1)
+    return flat(GroundingNet(GROUNDING).init(jax.random.key(0), blank)["params"])
+
+
+def test_pictures_learns_what_makes_them_and_keeps_the_rest_of_the_net(chain):
+    start, found = fresh_net(), trained(chain[0], "pictures")
+    assert set(found) == set(start)
+    pictures = {path for path in found if is_one_of(path, PICTURES)}
+    assert changed(start, found) == pictures
+    _, config = load_tree(chain[0] / "pictures" / FILE)
+    assert config == asdict(GROUNDING)
+
+
+def test_guided_goes_on_from_the_pictures_and_leaves_them_alone(chain):
+    begun = trained(chain[0], "pictures")
+    guided = load_tree(chain[0] / "guided" / FILE)[0]
+    found = flat(guided["net"])
+    assert set(found) == set(begun)
+    pictures = {path for path in found if is_one_of(path, PICTURES)}
+    assert pictures
+    moved = changed(begun, found)
+    assert not moved & pictures
+    assert {path for path in found if path.endswith("kernel")} - pictures <= moved
+
+
+def test_pictures_are_after_the_guided_stage_what_they_were_before_it(chain):
+    """Seen from outside: all that they are made from is as it was, too."""
+    given = replace(
+        loaded.blank_grounding(TINY, 1, 1),
+        boxes=jnp.tile(jnp.array([0.1, 0.2, 0.7, 0.9]), (1, 1, 8, 1)),
+        present=jnp.ones((1, 1, 8), bool),
+        text=jnp.eye(8, 32)[None],
+        image=jnp.eye(8, 32)[None],
+        has_text=jnp.arange(8)[None] < 6,
+        has_image=jnp.arange(8)[None] > 2,
+    )
+    nets = (load_tree(chain[0] / name / FILE)[0] for name in ("pictures", "guided"))
+    before, after = (
+        np.asarray(GroundingNet(GROUNDING).apply({"params": net}, given))[..., GROUNDING.width :]
+        for net in (next(nets), next(nets)["net"])
+    )
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
 def test_guided_learns_the_gated_layers_and_the_grounding_net_alone(chain):
     found = trained(chain[0], "guided")
     unet = {path.removeprefix("unet/"): x for path, x in found.items() if path.startswith("unet/")}
@@ -234,6 +288,86 @@ def test_latents_are_encoded_once_for_all_stages_that_read_them(chain):
         "encoding train images",
         "encoding train clips",
     ]
+
+
+# --- where the grounding net begins --------------------------------------------------------------
+
+
+@pytest.fixture
+def runs(chain, tmp_path):
+    """What the chain left, but for the pictures and the guided layers."""
+    left = shutil.ignore_patterns("pictures", "guided", "checkpoints")
+    return shutil.copytree(chain[0], tmp_path / "runs", ignore=left)
+
+
+@pytest.fixture
+def known(shipped, monkeypatch):
+    """The preset ships, as the chain trained it."""
+    monkeypatch.setattr(stages, "shipped_folder", lambda name: shipped[0])
+    return shipped[0]
+
+
+def built(name, runs, *, warm_start=False):
+    """(the stage of that name, what it begins with)."""
+    workshop = stages.Workshop(runs, TINY, COUNTS, print, warm_start)
+    stage = workshop.stage(name, Schedule(**OPTIONS))
+    return stage, workshop.start(name, stage) if warm_start else None
+
+
+def assert_same_leaves(found, expected):
+    assert set(found) == set(expected)
+    for path, leaf in expected.items():
+        np.testing.assert_array_equal(found[path], leaf)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_the_guided_stage_begins_with_the_net_of_the_pictures_run(chain, known, warm_start):
+    """Its own, not the one that shipped: here numbers tell them apart by their precision."""
+    stage, start = built("guided", chain[0], warm_start=warm_start)
+    begun = trained(chain[0], "pictures")
+    assert_same_leaves(flat(stage.grounding_start), begun)
+    if warm_start:
+        assert_same_leaves(flat(start["net"]), begun)
+        shipped = load_tree(known / "guided.safetensors")[0]["unet"]
+        assert_same_leaves(flat(start["unet"]), flat(shipped))
+
+
+def test_the_guided_stage_waits_for_pictures_even_where_some_ship(runs, known):
+    call = partial(stages.run, "guided", runs=runs, preset="tiny", samples=COUNTS, **OPTIONS)
+    line = refusal(call)
+    assert line.startswith(f"{runs / 'pictures' / FILE} is missing")
+    assert f"`vdjax train pictures --runs {runs}`" in line
+
+
+def test_a_warm_start_begins_with_the_net_that_shipped(runs, known):
+    shipped = flat(load_tree(known / "guided.safetensors")[0]["net"])
+    for name in ("pictures", "guided"):
+        stage, start = built(name, runs, warm_start=True)
+        assert_same_leaves(flat(stage.grounding_start), shipped)
+        assert_same_leaves(flat(start["net"] if name == "guided" else start), shipped)
+
+
+def test_pictures_begin_afresh_where_none_shipped(runs, known, tmp_path, monkeypatch):
+    tree, config = load_tree(known / "guided.safetensors")
+    older = split_params(tree["net"], PICTURES)[1]
+    save_tree(tmp_path / "older" / "guided.safetensors", {**tree, "net": older}, config)
+    monkeypatch.setattr(stages, "shipped_folder", lambda name: tmp_path / "older")
+    fresh = {path: x for path, x in fresh_net().items() if is_one_of(path, PICTURES)}
+    for name in ("pictures", "guided"):
+        stage, _ = built(name, runs, warm_start=True)
+        assert_same_leaves(flat(stage.grounding_start), {**fresh, **flat(older)})
+
+
+def test_pictures_trained_further_begin_with_those_that_shipped(runs, known):
+    options = {**OPTIONS, "steps": 1, "learning_rate": 0.0, "samples": COUNTS}
+    lines = []
+    path = stages.run(
+        "pictures", runs=runs, preset="tiny", warm_start=True, report=lines.append, **options
+    )
+    shipped = flat(load_tree(known / "guided.safetensors")[0]["net"])
+    assert_same_leaves(flat(load_tree(path)[0]), shipped)
+    count = sum(leaf.size for name, leaf in shipped.items() if is_one_of(name, PICTURES))
+    assert lines[0] == f"pictures: {count:,} parameters begin where earlier weights end"
 
 
 # --- from runs to the weights that ship ----------------------------------------------------------
@@ -275,6 +409,21 @@ def test_what_shipped_is_what_was_trained(chain, shipped):
             assert found[path].dtype == np.float32
             np.testing.assert_array_equal(found[path], leaf.astype(np.float16))
     assert (model.tokenizer(["a cat"])[0] != 0).sum() > 2
+
+
+def test_what_shipped_makes_tokens_that_its_network_reads(shipped):
+    """Token, picture and box: as wide as the loaded preset says."""
+    model = vdjax.load(shipped[0])
+    nobody = loaded.blank_grounding(model.preset, 1, 1)
+    somebody = replace(
+        nobody,
+        boxes=nobody.boxes.at[..., 0, :].set(jnp.array([0.0, 0.25, 0.5, 1.0])),
+        present=nobody.present.at[..., 0].set(True),
+    )
+    one, none = model.ground(somebody), model.ground(nobody)
+    assert one.shape[-1] == model.preset.unet.grounding_width
+    assert np.asarray(one)[0, 0, 0, GROUNDING.width : -4].any()
+    assert not np.asarray(none)[..., GROUNDING.width :].any()
 
 
 @pytest.mark.parametrize(("part", "file"), [("prior", "prior"), ("motion", "unet")])
@@ -325,6 +474,13 @@ def test_an_unknown_stage_is_refused(tmp_path):
 
 def test_an_unknown_preset_is_refused(tmp_path):
     assert "'huge'" in refusal(lambda: stages.run("clip", runs=tmp_path, preset="huge"))
+
+
+def test_a_preset_without_pictures_has_none_to_train(tmp_path):
+    line = refusal(lambda: stages.run("pictures", runs=tmp_path / "runs", preset="toy", **OPTIONS))
+    assert "'toy' has no pictures" in line
+    assert "`guided`" in line
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_stage_without_what_it_stands_on_names_it(here, chain, tmp_path):
@@ -596,7 +752,11 @@ def network():
     """The UNet with random numbers in every leaf, its inputs, and the function it computes."""
     params = _random_unet(UNET, jax.random.key(0))
     rng = np.random.default_rng(1)
-    shapes = {"latents": (2, 1, 8, 8, 4), "text": (2, 3, 32), "grounding": (2, 1, 2, 32)}
+    shapes = {
+        "latents": (2, 1, 8, 8, 4),
+        "text": (2, 3, 32),
+        "grounding": (2, 1, 2, UNET.grounding_width),
+    }
     given = {
         name: jnp.asarray(rng.normal(size=shape), jnp.float32) for name, shape in shapes.items()
     }
@@ -635,4 +795,3 @@ def test_opened_gates_are_open_and_only_what_they_let_out_is_zero(network):
             assert not leaf.any()
         else:
             np.testing.assert_array_equal(leaf, before[path])
-    assert asdict(TINY)["grounding"]["width"] == UNET.grounding_width

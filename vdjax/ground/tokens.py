@@ -15,7 +15,7 @@ import flax.struct
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from vdjax.model.boxes import BOX_CODE_WIDTH, box_code
+from vdjax.model.boxes import BOX_CODE_WIDTH, box_code, picture_width
 
 
 @flax.struct.dataclass
@@ -44,7 +44,9 @@ class GroundingConfig:
     """Widths of the grounding MLP; `max_entities` counts the background.
 
     With `carry_boxes` the four numbers of an entity's box follow its token, for gated layers that
-    attend by boxes; zeros, a box that holds nothing, where it is not present.
+    attend by boxes; zeros, a box that holds nothing, where it is not present. With `picture_waves`
+    a second MLP gives the token a picture of the entity, put before the box: so many cosine waves
+    each way for each of `PICTURE_CHANNELS`; zeros where the entity is not present.
 
     GLIGEN has a hidden width of 512 and 30 entities.
     """
@@ -57,6 +59,14 @@ class GroundingConfig:
     max_entities: int = 8
     fused: bool = True
     carry_boxes: bool = False
+    picture_waves: int = 0
+    picture_hidden_width: int = 768
+
+    def __post_init__(self):
+        if self.picture_waves and not self.carry_boxes:
+            raise ValueError("picture_waves needs carry_boxes: a picture is read by its box")
+        if self.picture_waves and not self.fused:
+            raise ValueError("picture_waves needs fused tokens: one picture for each entity")
 
 
 class GroundingNet(nn.Module):
@@ -89,17 +99,26 @@ class GroundingNet(nn.Module):
         if c.fused:
             text = nn.Dense(c.projection_width, name="project_text")(text)
             image = nn.Dense(c.projection_width, name="project_image")(image)
-            tokens = self._mlp("linears", image, text, position)
+            parts = jnp.concatenate([image, text, position], axis=-1)
+            tokens = _mlp("linears", parts, c.hidden_width, c.width, hidden=1)
+            if c.picture_waves:
+                size = picture_width(c.picture_waves)
+                pictures = _mlp("pictures", parts, c.picture_hidden_width, size, hidden=2)
+                pictures = jnp.where(g.present[..., None], pictures, 0.0)
+                tokens = jnp.concatenate([tokens, pictures], axis=-1)
         else:
-            both = ("linears_text", text), ("linears_image", image)
-            tokens = jnp.concatenate([self._mlp(*each, position) for each in both], axis=2)
+            both = [
+                _mlp(name, jnp.concatenate([x, position], axis=-1), c.hidden_width, c.width, 2)
+                for name, x in (("linears_text", text), ("linears_image", image))
+            ]
+            tokens = jnp.concatenate(both, axis=2)
             boxes = jnp.concatenate([boxes, boxes], axis=2)
         return jnp.concatenate([tokens, boxes], axis=-1) if c.carry_boxes else tokens
 
-    def _mlp(self, name: str, *parts):
-        """Two layers for the fused token (the paper's), three for GLIGEN's separate ones."""
-        x = jnp.concatenate(parts, axis=-1)
-        hidden = 1 if self.config.fused else 2
-        for i in range(hidden):
-            x = nn.silu(nn.Dense(self.config.hidden_width, name=f"{name}_{2 * i}")(x))
-        return nn.Dense(self.config.width, name=f"{name}_{2 * hidden}")(x)
+
+def _mlp(name: str, x, hidden_width: int, width: int, hidden: int):
+    """Linear layers with SiLU between them; two for the fused token as in the paper, three for
+    GLIGEN's separate ones and for pictures."""
+    for i in range(hidden):
+        x = nn.silu(nn.Dense(hidden_width, name=f"{name}_{2 * i}")(x))
+    return nn.Dense(width, name=f"{name}_{2 * hidden}")(x)

@@ -7,8 +7,9 @@ an untrained block is the ungated one. Names and arithmetic otherwise follow dif
 
 One departure, off by default, helps a small network that is trained for minutes: with
 `box_geometry` a gated layer tells its visual tokens where they lie, in the frame and in each box,
-and its heads attend more to the boxes that hold them. GLIGEN leaves all this to be learnt from the
-boxes' codes, from many times as many pictures; ours then heeded names and looks, never the boxes.
+and its heads attend more to the boxes that hold them; with `picture_waves` it also tells them what
+the token expects to see there. GLIGEN leaves all this to be learnt from the boxes' codes, from many
+times as many pictures; ours then heeded names and looks, never the boxes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from vdjax.model.blocks import fold_frames
-from vdjax.model.boxes import BoxGeometry
+from vdjax.model.boxes import PICTURE_CHANNELS, BoxGeometry, picture_width
 
 # diffusers: the group norm of Transformer2DModel and TransformerTemporalModel
 TRANSFORMER_NORM_EPSILON = 1e-6
@@ -94,7 +95,8 @@ class GatedSelfAttention(nn.Module):
 
     With a `geometry`, attention sees x + W cells in place of x; the score of a cell and a token
     rises by a gain, of each head's own, times the share of the cell inside the token's box; and
-    what is taken from the token tells where in its box the cell lies.
+    what is taken from the token tells where in its box the cell lies (and what its picture shows
+    there).
     """
 
     heads: int
@@ -170,13 +172,15 @@ class SpatialBlock(nn.Module):
 class SpatialTransformer(nn.Module):
     """Transformer over each frame's pixels (diffusers: Transformer2DModel, linear projections).
 
-    With `box_geometry` the last four channels of a grounding token are its box.
+    With `box_geometry` the last four channels of a grounding token are its box; before them, with
+    `picture_waves`, come the waves of its picture.
     """
 
     heads: int
     head_dim: int
     groups: int
     box_geometry: bool = False
+    picture_waves: int = 0
 
     @nn.compact
     def __call__(
@@ -198,7 +202,12 @@ class SpatialTransformer(nn.Module):
         geometry = None
         if grounding is not None and self.box_geometry:
             grounding, boxes = grounding[..., :-4], grounding[..., -4:]
-            geometry = BoxGeometry.of(boxes, *x.shape[2:4])
+            pictures = None
+            if waves := self.picture_waves:
+                at = grounding.shape[-1] - picture_width(waves)
+                grounding, pictures = grounding[..., :at], grounding[..., at:]
+                pictures = pictures.reshape(*pictures.shape[:-1], waves, waves, PICTURE_CHANNELS)
+            geometry = BoxGeometry.of(boxes, x.shape[2], x.shape[3], pictures)
         h = block(h, text, grounding, geometry)
         # Zero at the start, as in latent diffusion: an untrained transformer changes nothing.
         h = nn.Dense(channels, kernel_init=nn.initializers.zeros, name="proj_out")(h)

@@ -1,4 +1,8 @@
-"""Boxes as the network meets them: GLIGEN's Fourier code, and how a grid's cells lie in them."""
+"""Boxes as the network meets them: GLIGEN's Fourier code, and how a grid's cells lie in them.
+
+A grounding token may also carry a small picture of its entity, as cosine waves over its box: what
+the latents are expected to be there, and how surely. A cell reads it where it lies in the box.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ TEMPERATURE = 100.0  # same source; frequencies 100^(k/8), without a factor of 2
 BOX_CODE_WIDTH = 4 * 2 * FREQUENCIES
 OCTAVES = 4  # of `placed_in`: half a wave per box to four, the finest detail of latents 16 wide
 PLACED_WIDTH = 2 * (2 + 2 * OCTAVES)
+PICTURE_CHANNELS = 5  # four expected latents and the logarithm of their variance
 MARGIN = 0.5  # of a box's side, beyond which "outside" is all that `placed_in` tells
 
 
@@ -20,18 +25,33 @@ MARGIN = 0.5  # of a box's side, beyond which "outside" is all that `placed_in` 
 class BoxGeometry:
     """How the cells of a grid, row by row, lie in the frame and in the boxes of grounding tokens.
 
-    `cells` are `cell_codes`, `inside` is `cells_inside`, `placed` is `placed_in`.
+    `cells` are `cell_codes`, `inside` is `cells_inside`; `placed` is `placed_in`, followed by
+    `pictured_in` where tokens carry pictures.
     """
 
     cells: Float[Array, "cell 64"]
     inside: Float[Array, "row cell token"]
-    placed: Float[Array, "row cell token 20"]
+    placed: Float[Array, "row cell token code"]
 
     @classmethod
-    def of(cls, boxes: Float[Array, "row token 4"], height: int, width: int) -> BoxGeometry:
-        """The geometry of a grid of cells and the boxes of each row's tokens."""
-        inside = cells_inside(boxes, height, width)
-        return cls(cell_codes(height, width), inside, placed_in(boxes, height, width))
+    def of(
+        cls,
+        boxes: Float[Array, "row token 4"],
+        height: int,
+        width: int,
+        pictures: Float[Array, "row token waves waves 5"] | None = None,
+    ) -> BoxGeometry:
+        """The geometry of a grid of cells and the boxes (and pictures) of each row's tokens."""
+        inside, placed = cells_inside(boxes, height, width), placed_in(boxes, height, width)
+        if pictures is not None:
+            seen = pictured_in(pictures, boxes, height, width)
+            placed = jnp.concatenate([placed, seen], axis=-1)
+        return cls(cell_codes(height, width), inside, placed)
+
+
+def picture_width(waves: int) -> int:
+    """How many numbers of a grounding token a picture takes, of so many waves each way."""
+    return waves * waves * PICTURE_CHANNELS
 
 
 def box_code(boxes: Float[Array, "*rows 4"]) -> Float[Array, "*rows 64"]:
@@ -89,3 +109,35 @@ def placed_in(
     codes = jnp.concatenate(both, axis=-1).reshape(height * width, *boxes.shape[:-1], PLACED_WIDTH)
     there = (boxes[..., 2:] > boxes[..., :2]).all(-1)[None, ..., None]
     return jnp.moveaxis(jnp.where(there, codes, 0.0), 0, -3)
+
+
+def pictured_in(
+    pictures: Float[Array, "*rows token waves waves channel"],
+    boxes: Float[Array, "*rows token 4"],
+    height: int,
+    width: int,
+) -> Float[Array, "*rows cell token channel"]:
+    """What each cell's middle reads off the picture that a token carries, stretched over its box.
+
+    A picture is a sum of cosine waves, down and across, of no to `waves - 1` half periods per box:
+    smooth at any size, and even at its edges, which hold beyond it. Zero for a box without extent.
+    """
+    waves = pictures.shape[-2]
+
+    def along(low, high, cells: int):
+        lone = (1,) * low.ndim
+        grid = jnp.arange(cells, dtype=boxes.dtype).reshape(*lone, cells)
+        low, side = low[..., None], jnp.maximum(high - low, 1e-3)[..., None]
+        at = jnp.clip(((grid + 0.5) / cells - low) / side, 0.0, 1.0)
+        halves = jnp.arange(waves, dtype=boxes.dtype).reshape(*lone, 1, waves)
+        return jnp.cos(math.pi * at[..., None] * halves)
+
+    across = along(boxes[..., 0], boxes[..., 2], width)
+    down = along(boxes[..., 1], boxes[..., 3], height)
+    # One axis after the other: a tenth of the work of all waves at every cell.
+    rows = jnp.einsum("...yk,...klc->...ylc", down, pictures)
+    cells = jnp.einsum("...xl,...ylc->...yxc", across, rows)
+    there = (boxes[..., 2:] > boxes[..., :2]).all(-1)[..., None, None, None]
+    cells = jnp.where(there, cells, 0.0)
+    cells = cells.reshape(*boxes.shape[:-1], height * width, pictures.shape[-1])
+    return jnp.moveaxis(cells, -2, -3)

@@ -15,6 +15,8 @@ from vdjax.model.unet3d import UNet3D, UNet3DConfig
 
 TEMPORAL = ("transformer_in", "temp_convs", "temp_attentions")
 GATED = ("fuser",)
+PICTURES = ("pictures", "project_", "null_")
+"""What the pictures of the grounding net are made with: their MLP, and what feeds it."""
 
 
 def split_params(params, markers: tuple[str, ...]) -> tuple[dict, dict]:

@@ -34,7 +34,8 @@ class UNet3DConfig:
 
     `attention` says, level by level from the finest, where transformers stand; `box_geometry`
     whether gated layers are told how visual tokens lie in the boxes (GLIGEN and the full sizes:
-    no). If so, `grounding_width` counts the four numbers of the box, which follow the token's own.
+    no). If so, `grounding_width` counts the four numbers of the box, which follow the token's own,
+    and, before these, those of its picture, of `picture_waves` cosine waves each way (0: none).
     """
 
     sample_size: int = 16
@@ -49,8 +50,11 @@ class UNet3DConfig:
     input_temporal_heads: int = 2
     norm_num_groups: int = 32
     box_geometry: bool = False
+    picture_waves: int = 0
 
     def __post_init__(self):
+        if self.picture_waves and not self.box_geometry:
+            raise ValueError("picture_waves needs box_geometry: a picture is read by its box")
         if len(self.attention) != len(self.block_out_channels):
             raise ValueError(
                 f"attention has {len(self.attention)} levels, block_out_channels has "
@@ -148,6 +152,7 @@ class _Level(nn.Module):
                     c.head_dim,
                     c.norm_num_groups,
                     c.box_geometry,
+                    c.picture_waves,
                     name=f"attentions_{i}",
                 )
                 x = spatial(x, text, grounding)
@@ -173,7 +178,12 @@ class _Mid(nn.Module):
         if video:
             x = TemporalConv(c.norm_num_groups, name="temp_convs_0")(x)
         spatial = SpatialTransformer(
-            heads, c.head_dim, c.norm_num_groups, c.box_geometry, name="attentions_0"
+            heads,
+            c.head_dim,
+            c.norm_num_groups,
+            c.box_geometry,
+            c.picture_waves,
+            name="attentions_0",
         )
         x = spatial(x, text, grounding)
         if video:

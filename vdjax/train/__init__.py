@@ -1,8 +1,13 @@
-"""Training: one loop, six stages in the paper's order. `run` is the door; see `stages.py`."""
+"""Training: one loop, seven stages in the paper's order. `run` is the door; see `stages.py`."""
 
 from __future__ import annotations
 
 from typing import Any
+
+STAGES = ("autoencoder", "clip", "backbone", "motion", "prior", "pictures", "guided", "detector")
+"""In the order of training; "motion" is the temporal part of the backbone, "pictures" a part of the
+grounding net, for presets that have it; and "detector", the measure's eye, stands on none of the
+others."""
 
 
 def run(stage: str, **options: Any):

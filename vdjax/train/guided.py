@@ -1,9 +1,10 @@
-"""Stage 5: the gated layers and the grounding MLP, on still pictures with boxes; all else frozen.
+"""Stage 6: the gated layers and the grounding MLP, on still pictures with boxes; all else frozen.
 
 This is VideoDirectorGPT's training (section 3.2 and appendix D.3): no video, temporal layers
-bypassed, only the gated self-attention and the grounding MLP learn. Drop rates follow GLIGEN:
-captions are kept half the time, the grounding of a picture is dropped whole one time in ten, and
-each entity loses, half the time, either its text or its image.
+bypassed, only the gated self-attention and the grounding MLP learn (without what makes its
+pictures, which learnt in the stage before). Drop rates follow GLIGEN: captions are kept half the
+time, the grounding of a sample is dropped whole one time in ten, and each entity loses, half the
+time, either its text or its image.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from jaxtyping import Array, Bool, Float
 from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.model.boxes import cells_inside
 from vdjax.model.hf import CLIP
-from vdjax.model.params import GATED, TEMPORAL, merge_params, split_params
+from vdjax.model.params import GATED, PICTURES, TEMPORAL, merge_params, split_params
 from vdjax.model.unet3d import UNet3D
 from vdjax.train.backbone import diffusion_loss
 from vdjax.train.cache import NOBODY, Samples
@@ -101,8 +102,12 @@ class GuidedStage:
         gated, rest = split_params(self.start, GATED)
         gated = opened(gated)
         _, spatial = split_params(rest, TEMPORAL)
-        return {"unet": gated, "net": self.grounding_start}, {
+        # Learnt from large batches; small ones would blur them again.
+        carried = PICTURES if self.preset.grounding.picture_waves else ()
+        pictures, net = split_params(self.grounding_start, carried)
+        return {"unet": gated, "net": net}, {
             "spatial": spatial,
+            "pictures": pictures,
             "clip": self.clip_params,
         }
 
@@ -145,7 +150,8 @@ class GuidedStage:
         states, _ = CLIP(self.preset.clip).text(frozen["clip"], batch["ids"])
         fields = Grounding.__dataclass_fields__
         tokens = GroundingNet(self.preset.grounding).apply(
-            {"params": params["net"]}, Grounding(**{name: batch[name] for name in fields})
+            {"params": merge_params(params["net"], frozen["pictures"])},
+            Grounding(**{name: batch[name] for name in fields}),
         )
         unet = merge_params(params["unet"], frozen["spatial"])
 
@@ -172,5 +178,5 @@ class GuidedStage:
         return loss, {**metrics, "gate": jnp.stack(gates).mean()}
 
     def export(self, params, frozen):
-        del frozen
-        return params, listed(self.preset.grounding)
+        net = merge_params(params["net"], jax.device_get(frozen["pictures"]))
+        return {**params, "net": net}, listed(self.preset.grounding)

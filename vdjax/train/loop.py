@@ -57,7 +57,7 @@ def run_stage(
     folder.mkdir(parents=True, exist_ok=True)
     total = stage.schedule.steps
     params, frozen = stage.init()
-    params, taken = _begun_with(params, start or {})
+    params, taken = begun_with(params, start or {})
     state = create_state(params, stage.schedule)
     # Closed also when training is interrupted: the checkpoint being written is finished first.
     with closing(Checkpoints(folder / "checkpoints", stage.describe())) as checkpoints:
@@ -92,7 +92,7 @@ def run_stage(
     return _export(stage, state, frozen, folder)
 
 
-def _begun_with(params: Any, start: Any) -> tuple[Any, int]:
+def begun_with(params: Any, start: Any) -> tuple[Any, int]:
     """`params` with the leaves of `start` that fit, and how many numbers those are."""
     mine, given = flatten_dict(params), flatten_dict(start)
     fitting = {

@@ -22,21 +22,19 @@ from vdjax.ground.tokens import GroundingNet
 from vdjax.model.hf import CLIP, Autoencoder, AutoencoderConfig, CLIPConfig
 from vdjax.model.params import TEMPORAL, init_unet, merge_params, split_params
 from vdjax.systems.loaded import blank_grounding
+from vdjax.train import STAGES
 from vdjax.train.autoencoder import AutoencoderStage
 from vdjax.train.backbone import BackboneStage
 from vdjax.train.cache import Samples, cached_samples, fingerprint
 from vdjax.train.clip import CLIPStage
 from vdjax.train.detector import DetectorStage
 from vdjax.train.guided import GuidedStage
-from vdjax.train.loop import run_stage
+from vdjax.train.loop import begun_with, run_stage
+from vdjax.train.pictures import PicturesStage
 from vdjax.train.prior import PriorStage
 from vdjax.train.stage import Schedule, Stage
 from vdjax.weights.presets import Preset, get_preset
 from vdjax.weights.store import load_tree, shipped_folder
-
-STAGES = ("autoencoder", "clip", "backbone", "motion", "prior", "guided", "detector")
-"""In the order of training; "motion" is the temporal part of the backbone, and "detector", the
-measure's eye, stands on none of the others."""
 
 SCHEDULES = {
     "autoencoder": Schedule(
@@ -46,13 +44,18 @@ SCHEDULES = {
     "backbone": Schedule(steps=40_000, batch_size=128, learning_rate=6e-4, warmup_steps=500),
     "motion": Schedule(steps=8_000, batch_size=8, learning_rate=4e-4, warmup_steps=200),
     "prior": Schedule(steps=4_000, batch_size=256, learning_rate=1e-3),
+    "pictures": Schedule(steps=10_000, batch_size=128, learning_rate=1e-3),
     "guided": Schedule(steps=40_000, batch_size=128, learning_rate=8e-4, warmup_steps=500),
     "detector": Schedule(
         steps=6_000, batch_size=16, learning_rate=2e-3, weight_decay=0.02, ema_decay=0.995
     ),
 }
 SUFFIX = ".safetensors"
-SHIPPED_IN = {"backbone": "unet.safetensors", "motion": "unet.safetensors"}
+SHIPPED_IN = {
+    "backbone": "unet.safetensors",
+    "motion": "unet.safetensors",
+    "pictures": "guided.safetensors",
+}
 SAMPLES = {"image": 200_000, "clip": 10_000}
 """How many samples the later stages are trained on, encoded once."""
 
@@ -88,15 +91,19 @@ def run(
     """
     if stage not in (*STAGES, "all"):
         raise UserError(f"stage {stage!r} is unknown: use one of {', '.join(STAGES)}, or all")
-    path = Path(runs)
-    for name in STAGES if stage == "all" else (stage,):
+    path, sizes = Path(runs), get_preset(preset)
+    if stage == "pictures" and not sizes.grounding.picture_waves:
+        raise UserError(f"preset {preset!r} has no pictures in its tokens: go on with `guided`")
+    every = [name for name in STAGES if name != "pictures" or sizes.grounding.picture_waves]
+    for name in every if stage == "all" else (stage,):
         chosen = replace(SCHEDULES[name], **{k: v for k, v in schedule.items() if v is not None})
-        workshop = Workshop(Path(runs), get_preset(preset), {**SAMPLES, **(samples or {})}, report)
+        counts = {**SAMPLES, **(samples or {})}
+        workshop = Workshop(Path(runs), sizes, counts, report, warm_start)
         made = workshop.stage(name, chosen)
         path = run_stage(
             made,
             Path(runs) / name,
-            start=workshop.shipped(name) if warm_start else None,
+            start=workshop.start(name, made) if warm_start else None,
             checkpoint_seconds=checkpoint_seconds,
             report=report,
         )
@@ -107,9 +114,15 @@ class Workshop:
     """Builds stages from the weights at hand."""
 
     def __init__(
-        self, runs: Path, preset: Preset, samples: dict[str, int], report: Callable[[str], None]
+        self,
+        runs: Path,
+        preset: Preset,
+        samples: dict[str, int],
+        report: Callable[[str], None],
+        warm_start: bool = False,
     ):
         self.runs, self.preset, self.counts, self.report = runs, preset, samples, report
+        self.warm_start = warm_start
 
     def stage(self, name: str, schedule: Schedule) -> Stage:
         """The stage of that name, ready to run."""
@@ -150,8 +163,8 @@ class Workshop:
                 text_embeddings=embeddings,
                 text_states=states,
             )
-        net = GroundingNet(self.preset.grounding)
-        return GuidedStage(
+        kind = PicturesStage if name == "pictures" else GuidedStage
+        return kind(
             preset=self.preset,
             schedule=schedule,
             samples=self._samples("image"),
@@ -160,13 +173,29 @@ class Workshop:
                 init_unet(self.preset.unet, jax.random.key(schedule.seed)),
                 self._weights("backbone")[0],
             ),
-            grounding_start=net.init(
-                jax.random.key(schedule.seed), blank_grounding(self.preset, 1, 1)
-            )["params"],
+            grounding_start=self._grounding(name, schedule.seed),
             name_embeddings=embeddings[: len(NAMES)],
             background_embeddings=embeddings[len(NAMES) : -1],
             empty_ids=empty,
         )
+
+    def _grounding(self, stage: str, seed: int) -> Any:
+        """The grounding net as a stage begins it; the guided one goes on from its pictures."""
+        if stage == "guided" and self.preset.grounding.picture_waves:
+            here = self.runs / "pictures" / "weights.safetensors"
+            if here.exists() or not self.warm_start:
+                return self._weights("pictures", shipped=False)[0]
+        net, key = GroundingNet(self.preset.grounding), jax.random.key(seed)
+        fresh = net.init(key, blank_grounding(self.preset, 1, 1))["params"]
+        return begun_with(fresh, self.shipped("guided")["net"])[0] if self.warm_start else fresh
+
+    def start(self, name: str, stage: Stage) -> Any:
+        """What a warm start begins with."""
+        shipped = self.shipped(name)
+        if isinstance(stage, GuidedStage):
+            net = stage.grounding_start
+            return {**shipped, "net": net} if name == "guided" else net
+        return shipped
 
     def shipped(self, name: str) -> Any:
         """The trained parameters of a stage, as they ship."""
@@ -177,13 +206,13 @@ class Workshop:
             return spatial if name == "backbone" else temporal
         return tree["network"] if name == "prior" else tree
 
-    def _path(self, part: str, file: str = "weights.safetensors") -> Path:
+    def _path(self, part: str, file: str = "weights.safetensors", shipped: bool = True) -> Path:
         here = self.runs / part / file
         if here.exists():
             return here
-        shipped = SHIPPED_IN.get(part, part + SUFFIX) if file.startswith("weights") else file
+        known_as = SHIPPED_IN.get(part, part + SUFFIX) if file.startswith("weights") else file
         try:
-            path = shipped_folder(self.preset.name) / shipped
+            path = shipped_folder(self.preset.name) / known_as if shipped else None
         except UserError:
             path = None
         if path is None or not path.exists():
@@ -193,8 +222,8 @@ class Workshop:
             )
         return path
 
-    def _weights(self, part: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        tree, config = load_tree(self._path(part))
+    def _weights(self, part: str, shipped: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+        tree, config = load_tree(self._path(part, shipped=shipped))
         tree = jax.tree_util.tree_map(lambda x: np.asarray(x, np.float32), tree)
         return tree, config or {}
 

@@ -14,8 +14,11 @@ from typing import Any
 from vdjax.errors import UserError
 from vdjax.ground.prior import PriorConfig
 from vdjax.ground.tokens import GroundingConfig
+from vdjax.model.boxes import picture_width
 from vdjax.model.hf import AutoencoderConfig, CLIPConfig, NoiseConfig
 from vdjax.model.unet3d import UNet3DConfig
+
+PICTURE_WAVES = 8  # of the storybook preset: the finest wave is a cell in a box eight cells wide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +51,11 @@ class Preset:
             shared_noise=0.95,
             unet=UNet3DConfig(
                 block_out_channels=(64, 128, 192),
-                grounding_width=128 + 4,
+                grounding_width=128 + picture_width(PICTURE_WAVES) + 4,
                 box_geometry=True,
+                picture_waves=PICTURE_WAVES,
             ),
-            grounding=GroundingConfig(carry_boxes=True),
+            grounding=GroundingConfig(carry_boxes=True, picture_waves=PICTURE_WAVES),
             noise=NoiseConfig(prediction_type="v_prediction"),
         )
 
