@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from vdjax import __version__
 from vdjax.errors import UserError
-from vdjax.runtime import cores_as_devices
 from vdjax.train import STAGES
 
 if TYPE_CHECKING:
@@ -46,8 +45,6 @@ _EXTRA_OF = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 for done, 1 for a failed check, 2 for what a user can mend."""
-    if arguments is None:  # this process is ours
-        cores_as_devices()
     try:
         options = _parser().parse_args(arguments)
         code: int = options.run(options)

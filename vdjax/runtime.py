@@ -17,7 +17,6 @@ from pathlib import Path
 COMPILATION_CACHE_BYTES = 1 << 30
 """JAX drops the programs that were used longest ago when the cache grows beyond this."""
 
-_DEVICES = "xla_force_host_platform_device_count"
 _REPORTED = ("jax", "jaxlib", "flax", "diffusers", "transformers", "numpy", "pillow")
 
 
@@ -54,17 +53,6 @@ def enable_compilation_cache(directory: str | os.PathLike[str] | None = None) ->
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_compilation_cache_max_size", COMPILATION_CACHE_BYTES)
     return folder
-
-
-def cores_as_devices(count: int = 2) -> None:
-    """Let JAX see the cores of a CPU as `count` devices, where there are as many.
-
-    Works only before JAX is first asked for its devices; what `XLA_FLAGS` says already stays. An
-    accelerator is not touched by it.
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    if _DEVICES not in flags and (os.cpu_count() or 1) >= count:
-        os.environ["XLA_FLAGS"] = f"{flags} --{_DEVICES}={count}".strip()
 
 
 def can_write(folder: Path) -> bool:

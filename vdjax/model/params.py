@@ -15,7 +15,7 @@ from vdjax.model.unet3d import UNet3D, UNet3DConfig
 
 TEMPORAL = ("transformer_in", "temp_convs", "temp_attentions")
 GATED = ("fuser",)
-PICTURES = ("pictures", "project_", "null_")
+PICTURES = ("pictures", "project_", "null_text", "null_image")
 """What the pictures of the grounding net are made with: their MLP, and what feeds it."""
 
 

@@ -31,11 +31,10 @@ from vdjax.runtime import enable_compilation_cache
 from vdjax.sample.guidance import gated_steps
 from vdjax.sample.loop import Conditions, Sampler
 from vdjax.sample.noise import shared_noise
-from vdjax.sample.spread import spread
 from vdjax.systems.loaded import LoadedModel, blank_grounding, load
 
-STEPS = 12
-GUIDANCE = 5.0
+STEPS = 8
+GUIDANCE = 3.0
 """Defaults of the storybook weights, chosen on validation plans; at full size they are 50 and 9."""
 
 MAX_SEED = 2**32 - 1  # what a key of JAX is made of
@@ -121,26 +120,26 @@ def film(
         scheduler=scheduler,
         num_inference_steps=steps,
     )
-    unet = model.params["unet"]
     clips: list[np.ndarray] = []
     step_seconds: list[float] = []
     for number in range(1, len(made.scenes) + 1):
         conditions = scene_conditions(model, made, number, embeddings, count, image_grounding)
-        unet, conditions = spread(unet, conditions)
         key = jax.random.fold_in(jax.random.key(seed), number)
         latents = start_latents(model, key, count)
         label = f"scene {number} of {len(made.scenes)}"
         total = steps + (scheduler == "pndm")  # PLMS asks the network twice at its first step
         progress(label, 0, total)
         began = time.perf_counter()
-        trajectory = sampler.stream(unet, latents, conditions, jnp.float32(guidance), switch)
+        trajectory = sampler.stream(
+            model.params["unet"], latents, conditions, jnp.float32(guidance), switch
+        )
         for done, latents in enumerate(trajectory, 1):
             jax.block_until_ready(latents)
             step_seconds.append(time.perf_counter() - began)
             began = time.perf_counter()
             progress(label, done, total)
         clock.lap("denoise")
-        clips.append(model.decode(spread({}, latents[0])[1]))
+        clips.append(model.decode(latents[0]))
         clock.lap("decode")
     report = {
         "seed": seed,
