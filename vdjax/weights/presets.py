@@ -145,7 +145,12 @@ class Preset:
     def sd15(cls) -> Preset:
         """Stable Diffusion 1.5 as a network of one frame: 512 × 512 pixels, 8 heads everywhere."""
         unet = replace(
-            _MODELSCOPE, sample_size=64, text_width=768, num_heads=(8,) * 4, temporal=False
+            _MODELSCOPE,
+            sample_size=64,
+            text_width=768,
+            grounding_width=768,
+            num_heads=(8,) * 4,
+            temporal=False,
         )
         return cls(
             name="sd15",
