@@ -61,6 +61,8 @@ CHANGES: dict[str, Change] = {
     # A window of one pixel, or one frame, is a matrix product.
     "conv as linear": Change(4, lambda x: x.squeeze((2, 3)).T, lambda x: x.T[:, :, None, None]),
     "conv1d as linear": Change(3, lambda x: x.squeeze(2).T, lambda x: x.T[:, :, None]),
+    # A single row, kept where PyTorch broadcasts it by hand.
+    "row": Change(2, lambda x: x.squeeze(0), lambda x: x[None]),
     # Known, and not wanted: an index buffer, or what only training reads.
     "drop": Change(None, lambda x: x, lambda x: x),
 }
