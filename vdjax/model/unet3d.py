@@ -72,8 +72,9 @@ class UNet3DConfig:
     def heads_at(self, level: int) -> tuple[int, int]:
         """Number and width of the heads at a level, counted from the finest."""
         channels = self.block_out_channels[level]
-        heads = self.num_heads[level] if self.num_heads else channels // self.head_dim
-        return heads, channels // heads
+        if self.num_heads:
+            return self.num_heads[level], channels // self.num_heads[level]
+        return channels // self.head_dim, self.head_dim
 
 
 class UNet3D(nn.Module):

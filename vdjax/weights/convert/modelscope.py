@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from vdjax.errors import WeightsError
 from vdjax.model.unet3d import UNet3DConfig
 from vdjax.weights.convert.rules import Rule, conv, linear, norm, under
 from vdjax.weights.convert.settings import read_settings
@@ -48,8 +49,10 @@ def configure(data: Mapping[str, Any]) -> Denoiser:
     """Our configuration of a `configuration.json`; of what it leaves open, the released network's.
 
     Raises:
-        WeightsError: it is of a network that vdjax has not.
+        WeightsError: it is of something else, or of a network that vdjax has not.
     """
+    if data and "model" not in data:
+        raise WeightsError("a configuration of ModelScope's has a field 'model': this is not one")
     model = data.get("model", {}).get("model_cfg", {})
     s = read_settings(
         {**model, "_class_name": KINDS[0]},

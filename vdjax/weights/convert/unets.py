@@ -148,6 +148,11 @@ def common_fields(kind: str, settings: Mapping[str, Any], suffix: str) -> dict[s
     for name in ("sample_size", "in_channels", "out_channels", "layers_per_block"):
         if not isinstance(settings[name] or 1, int):
             raise WeightsError(f"{kind}: {name} is {settings[name]!r}; vdjax's is one number")
+    groups = settings["norm_num_groups"]
+    if not isinstance(groups, int) or any(width % groups for width in channels):
+        raise WeightsError(
+            f"{kind}: norm_num_groups is {groups!r}; vdjax's divides all of {channels}"
+        )
     return {
         "sample_size": settings["sample_size"] or 32,
         "in_channels": settings["in_channels"],
