@@ -112,7 +112,12 @@ class Preset:
 
         Values are those of its configuration in diffusers (unet_3d_condition.py's defaults).
         """
-        return cls(name="modelscope", autoencoder=STABLE_DIFFUSION_VAE, unet=_MODELSCOPE)
+        return cls(
+            name="modelscope",
+            autoencoder=AutoencoderConfig.stable_diffusion(256),
+            clip=CLIPConfig.vit_h_text(),
+            unet=_MODELSCOPE,
+        )
 
     @classmethod
     def lvd(cls) -> Preset:
@@ -130,12 +135,17 @@ class Preset:
     def videodirectorgpt(cls) -> Preset:
         """ModelScope with the paper's gated layers: one token of image, text and box per entity.
 
+        `clip` is what entities are told by, ViT-L/14 as Karlo's prior needs it; the text of scenes
+        is read by ModelScope's (`CLIPConfig.vit_h_text`).
+
         The paper names the parts of the grounding MLP but not their widths (section 3.2). Ours are
         CLIP ViT-L/14's 768 for both projections, as for what enters them, and GLIGEN's elsewhere.
         """
         return replace(
             cls.lvd(),
             name="videodirectorgpt",
+            clip=CLIPConfig.vit_l(),
+            prior=PriorConfig.karlo(),
             grounding=GroundingConfig(
                 text_width=768, image_width=768, projection_width=768, **_GLIGEN
             ),
@@ -155,7 +165,8 @@ class Preset:
         return cls(
             name="sd15",
             num_frames=1,
-            autoencoder=replace(STABLE_DIFFUSION_VAE, sample_size=512),
+            autoencoder=AutoencoderConfig.stable_diffusion(512),
+            clip=CLIPConfig.vit_l(),
             unet=unet,
         )
 
@@ -165,7 +176,8 @@ class Preset:
         return cls(
             name="sd21",
             num_frames=1,
-            autoencoder=replace(STABLE_DIFFUSION_VAE, sample_size=768),
+            autoencoder=AutoencoderConfig.stable_diffusion(768),
+            clip=CLIPConfig.vit_h_text(),
             unet=replace(_MODELSCOPE, sample_size=96, temporal=False),
             noise=NoiseConfig(prediction_type="v_prediction"),
         )
@@ -197,15 +209,6 @@ _MODELSCOPE = UNet3DConfig(
 )
 
 _GLIGEN: dict[str, Any] = {"hidden_width": 512, "width": 1024, "max_entities": 30}
-
-# Of Stable Diffusion 1 and 2 and of ModelScope: one architecture.
-STABLE_DIFFUSION_VAE = AutoencoderConfig(
-    block_out_channels=(128, 256, 512, 512),
-    layers_per_block=2,
-    norm_num_groups=32,
-    sample_size=256,
-    scaling_factor=0.18215,
-)
 
 PRESETS = {
     "storybook": Preset.storybook,

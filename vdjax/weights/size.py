@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from types import MappingProxyType
 
 from vdjax.errors import WeightsError
-from vdjax.ground.tokens import init_net
+from vdjax.ground.tokens import GroundingConfig, init_net
 from vdjax.model.params import GATED, TEMPORAL, init_unet, leaf_shapes
+from vdjax.model.unet3d import UNet3DConfig
 from vdjax.weights.presets import Preset
 from vdjax.weights.store import config_of, read_header, read_manifest
 
@@ -19,20 +21,22 @@ GATED_NAME, NET_NAME = "gated layers", "grounding net"
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def unet_shapes(preset: Preset) -> dict[str, tuple[int, ...]]:
-    """Shapes of every leaf of the UNet."""
-    return leaf_shapes(partial(init_unet, preset.unet))
+@lru_cache(maxsize=16)
+def unet_shapes(config: UNet3DConfig) -> Shapes:
+    """Shapes of every leaf of the UNet; seconds of tracing at full size, so kept."""
+    return MappingProxyType(leaf_shapes(partial(init_unet, config)))
 
 
-def net_shapes(preset: Preset) -> dict[str, tuple[int, ...]]:
-    """Shapes of every leaf of the grounding net, which only a gated UNet has."""
-    return leaf_shapes(partial(init_net, preset.grounding)) if preset.unet.gated else {}
+@lru_cache(maxsize=16)
+def net_shapes(config: GroundingConfig) -> Shapes:
+    """Shapes of every leaf of the grounding net."""
+    return MappingProxyType(leaf_shapes(partial(init_net, config)))
 
 
 def denoiser_size(preset: Preset) -> dict[str, int]:
     """Parameters of the network that denoises, by kind of layer; kinds it has not are left out."""
-    sizes = _by_kind(unet_shapes(preset).items())
-    sizes[NET_NAME] = sum(math.prod(shape) for shape in net_shapes(preset).values())
+    sizes = _by_kind(unet_shapes(preset.unet).items())
+    sizes[NET_NAME] = _count(net_shapes(preset.grounding).values()) if preset.unet.gated else 0
     return {name: count for name, count in sizes.items() if count}
 
 
@@ -70,9 +74,9 @@ def misfits(folder: Path) -> list[str]:
     preset = Preset.from_json({**(config or {}), **({"grounding": grounding} if grounding else {})})
     leaves = dict(found)
     leaves |= {name.removeprefix("unet/"): shape for name, shape in guided.items()}
-    wanted = dict(unet_shapes(preset))
+    wanted = dict(unet_shapes(preset.unet))
     if guided:
-        wanted |= {f"net/{leaf}": shape for leaf, shape in net_shapes(preset).items()}
+        wanted |= {f"net/{leaf}": shape for leaf, shape in net_shapes(preset.grounding).items()}
     elif preset.unet.gated:
         wanted = {leaf: s for leaf, s in wanted.items() if not _is(GATED, leaf)}
     faults = [f"{folder}: {leaf} is missing" for leaf in wanted if leaf not in leaves]

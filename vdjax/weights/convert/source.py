@@ -17,7 +17,7 @@ import numpy as np
 import safetensors
 
 from vdjax.errors import WeightsError
-from vdjax.weights.store import DTYPES
+from vdjax.weights.store import DTYPES, read_header
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 CONFIG, INDEX = "config.json", ".safetensors.index.json"
@@ -163,20 +163,15 @@ def _in_file(path: Path) -> dict[str, Tensor]:
     if path.suffix in PICKLES:
         raise _pickle(path)
     try:
-        with path.open("rb") as file:
-            start = file.read(8)
-            if start[:2] == b"PK" or start[:1] == b"\x80":
-                raise _pickle(path)
-            size = int.from_bytes(start, "little")
         # safetensors itself checks that header and data are whole and fit each other.
         with safetensors.safe_open(path, framework="numpy"):
             pass
-        with path.open("rb") as file:
-            file.seek(8)
-            header = json.loads(file.read(size))
+        header, start = read_header(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     except (safetensors.SafetensorError, ValueError) as error:
+        if _starts_as_pickle(path):
+            raise _pickle(path) from error
         raise WeightsError(
             f"{path} is not a whole safetensors file ({error}); get it again"
         ) from error
@@ -190,11 +185,17 @@ def _in_file(path: Path) -> dict[str, Tensor]:
             path,
             entry["dtype"],
             tuple(entry["shape"]),
-            8 + size + entry["data_offsets"][0],
+            start + entry["data_offsets"][0],
             entry["data_offsets"][1] - entry["data_offsets"][0],
         )
         for key, entry in header.items()
     }
+
+
+def _starts_as_pickle(path: Path) -> bool:
+    """Whether a file that is no safetensors file is one of PyTorch's, new (zip) or old."""
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02", b"\x80\x04")
 
 
 def _pickle(path: Path) -> WeightsError:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from vdjax.errors import WeightsError
-from vdjax.ground.tokens import GroundingConfig, init_net
-from vdjax.model.params import init_unet, leaf_shapes
+from vdjax.ground.tokens import GroundingConfig
 from vdjax.model.unet3d import UNet3DConfig
 from vdjax.weights.convert.rules import Rule, conv, linear, norm, under
+from vdjax.weights.size import net_shapes, unet_shapes
 
 POSITION_NET = "position_net"
 
@@ -30,9 +29,9 @@ class Denoiser:
 
 def wanted(denoiser: Denoiser) -> dict[str, tuple[int, ...]]:
     """Our leaves and their shapes."""
-    shapes = leaf_shapes(partial(init_unet, denoiser.unet))
+    shapes = dict(unet_shapes(denoiser.unet))
     if denoiser.grounding is not None:
-        net = leaf_shapes(partial(init_net, denoiser.grounding))
+        net = net_shapes(denoiser.grounding)
         shapes |= {f"{POSITION_NET}/{leaf}": shape for leaf, shape in net.items()}
     return shapes
 
