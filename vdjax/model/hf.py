@@ -365,7 +365,10 @@ def make_scheduler(name: str, noise: NoiseConfig):
         if name == "dpm++":
             return FlaxDPMSolverMultistepScheduler(**common)
         if name == "ddim":
-            return FlaxDDIMScheduler(**common, set_alpha_to_one=False, steps_offset=1)
+            # Latents are no pixels: they go beyond [-1, 1] (ModelScope and SD: clip_sample false).
+            return FlaxDDIMScheduler(
+                **common, set_alpha_to_one=False, steps_offset=1, clip_sample=False
+            )
         if name == "pndm":
             return FlaxPNDMScheduler(
                 **common, set_alpha_to_one=False, steps_offset=1, skip_prk_steps=True
