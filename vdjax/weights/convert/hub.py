@@ -32,7 +32,8 @@ def download(name: str) -> Path:
             repository.
     """
     try:
-        import huggingface_hub as hub
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
     except ModuleNotFoundError as error:
         raise WeightsError(
             f"{name} is no path here, and getting it from the hub needs huggingface_hub: "
@@ -40,13 +41,13 @@ def download(name: str) -> Path:
         ) from error
     repository, _, revision = name.partition("@")
     try:
-        folder = hub.snapshot_download(
+        folder = snapshot_download(
             repository,
             revision=revision or None,
             allow_patterns=list(WANTED),
             ignore_patterns=list(UNWANTED),
         )
-    except (hub.errors.RepositoryNotFoundError, hub.errors.RevisionNotFoundError) as error:
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise WeightsError(
             f"{name} is no path here, and the hub shows no such repository or revision"
         ) from error

@@ -22,6 +22,7 @@ from vdjax.weights.convert.source import Source, Tensor, read_json
 from vdjax.weights.convert.unets import POSITION_NET, Denoiser, wanted
 from vdjax.weights.presets import PRESETS, Preset, get_preset
 
+PREDICTIONS = ("epsilon", "v_prediction")
 FLOATS = ("F64", "F32", "F16", "BF16")
 SCHEDULER = Path("scheduler", "scheduler_config.json")
 
@@ -199,6 +200,11 @@ def _noise(source: Source) -> dict[str, Any]:
     if scheduler.get("beta_schedule", "scaled_linear") != "scaled_linear":
         raise WeightsError(
             f"{path}: beta_schedule is {scheduler['beta_schedule']!r}; vdjax has 'scaled_linear'"
+        )
+    if scheduler.get("prediction_type", "epsilon") not in PREDICTIONS:
+        raise WeightsError(
+            f"{path}: prediction_type is {scheduler['prediction_type']!r}; vdjax has "
+            f"{' and '.join(map(repr, PREDICTIONS))}"
         )
     names = ("num_train_timesteps", "beta_start", "beta_end", "prediction_type")
     return {name: scheduler[name] for name in names if name in scheduler}

@@ -160,7 +160,7 @@ def _sharded(index: Path) -> dict[str, Tensor]:
 
 
 def _in_file(path: Path) -> dict[str, Tensor]:
-    if path.suffix in PICKLES:
+    if path.suffix in PICKLES and path.exists():
         raise _pickle(path)
     try:
         # safetensors itself checks that header and data are whole and fit each other.
