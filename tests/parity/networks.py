@@ -43,12 +43,9 @@ class Pair:
         return peer.ours(run, params, *map(jnp.asarray, (latents, times, text)), grounding)
 
 
-def unet3d_pair(folder) -> Pair:
-    """UNet3DConditionModel with LVD's fusers and position net put into it.
-
-    diffusers' own video UNet has no place for them: LVD gave the spatial blocks theirs in a copy.
-    """
-    theirs = diffusers.UNet3DConditionModel(
+def plain_unet3d() -> torch.nn.Module:
+    """UNet3DConditionModel as diffusers has it."""
+    return diffusers.UNet3DConditionModel(
         sample_size=SIDE,
         block_out_channels=CHANNELS,
         down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
@@ -58,6 +55,14 @@ def unet3d_pair(folder) -> Pair:
         cross_attention_dim=TEXT,
         attention_head_dim=HEAD,
     )
+
+
+def unet3d_pair(folder) -> Pair:
+    """The same with LVD's fusers and position net put into it.
+
+    diffusers' own video UNet has no place for them: LVD gave the spatial blocks theirs in a copy.
+    """
+    theirs = plain_unet3d()
     theirs.save_config(folder)
     config = {**json.loads((folder / "config.json").read_text()), "attention_type": "gated"}
     for module in list(theirs.modules()):

@@ -24,7 +24,10 @@ from vdjax.model.blocks import (
     Upsample,
     timestep_sinusoid,
 )
-from vdjax.weights.convert.unets import POSITION_NET
+from vdjax.weights.convert.run import convert
+from vdjax.weights.convert.unets import POSITION_NET, Denoiser
+from vdjax.weights.presets import Preset
+from vdjax.weights.store import load_checked
 
 FINE, COARSE = CHANNELS
 
@@ -193,6 +196,18 @@ def test_the_whole_video_network(pair, same):
         **nets.grounded(nets.TOKENS),
     )
     same("UNet3D, gated", pair.ours(*args, nets.TOKENS), peer.last(theirs.sample))
+
+
+def test_a_folder_that_diffusers_saved(tmp_path, same):
+    """By the way a user goes: `save_pretrained`, `vdjax weights convert`, load."""
+    theirs = peer.randomised(nets.plain_unet3d(), seed=3)
+    theirs.save_pretrained(tmp_path / "theirs", safe_serialization=True)
+    convert(tmp_path / "theirs", tmp_path / "ours")
+    params, config = load_checked(tmp_path / "ours", "unet")
+    pair = nets.Pair(Denoiser(Preset.from_json(config).unet), params, theirs)
+    args = nets.LATENTS, nets.TIMES, nets.WORDS
+    expected = theirs(peer.first(nets.LATENTS), *map(torch.from_numpy, args[1:])).sample
+    same("UNet3D", pair.ours(*args), peer.last(expected))
 
 
 def by_frames(network, latents, gligen=None):
