@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+PARITY_VENV ?= .venv-parity
 PROMPT ?= A cat drives a red car to the beach, then meets a dog under a palm tree, then they watch a rocket fly up
 OUT ?=
 STAGE ?=
@@ -17,7 +18,7 @@ ensure = @$(PYTHON) scripts/environment.py "$(VENV)"
 python = "$(VENV)/bin/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help film test lint lab train doctor clean
+.PHONY: help film test parity lint lab train doctor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,6 +31,11 @@ test: ## run the tests
 	$(ensure) dev notebooks train
 	@echo "vdjax: running the tests"
 	@$(python) -m pytest $(ARGS)
+
+parity: ## compare every module with PyTorch's, in an environment of its own that holds torch
+	@$(PYTHON) scripts/environment.py "$(PARITY_VENV)" dev parity
+	@echo "vdjax: comparing with PyTorch"
+	@"$(PARITY_VENV)/bin/python" -m pytest tests/parity $(ARGS)
 
 lint: ## check style and types
 	$(ensure) dev notebooks train
@@ -49,6 +55,6 @@ doctor: ## say what is installed, what is missing, and what mends it
 	$(ensure)
 	@$(python) -m vdjax doctor
 
-clean: ## remove the environment and caches; films and training runs stay
-	rm -rf "$(VENV)" "$(VENV).lock" .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
+clean: ## remove the environments and caches; films and training runs stay
+	rm -rf "$(VENV)" "$(VENV).lock" "$(PARITY_VENV)" "$(PARITY_VENV).lock" .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find vdjax tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,6 +6,10 @@ Any Python from 3.6 can run it, to be able to say what is wrong with that Python
 a plain `venv` with uv inside, filled from uv.lock. Extras are only ever added, so that `make film`
 and `make test` share one environment. A stamp with the lock's checksum makes the next call quick;
 an environment that does not work is said to be so and made again.
+
+The extra `parity` is torch, which for Linux is locked with gigabytes of CUDA. It is installed by
+plain pip, in the locked version: pip takes a build for CPUs where its settings offer one, and all
+that torch needs besides comes in the locked versions too.
 """
 
 import fcntl
@@ -15,11 +19,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "vdjax-stamp.json"
+BY_PIP = ("parity",)
 
 # Run inside the environment: is every direct requirement there, and is vdjax this clone's?
 CHECK = """
@@ -35,6 +41,17 @@ for text in metadata.requires("vdjax"):
     if any(need.marker is None or need.marker.evaluate({"extra": e}) for e in ["", *extras]):
         if not need.specifier.contains(metadata.version(need.name), prereleases=True):
             sys.exit(need.name + " is " + metadata.version(need.name))
+"""
+
+# Run inside the environment: what does an extra ask for?
+ASKED = """
+import sys
+from importlib import metadata
+from packaging.requirements import Requirement
+for need in map(Requirement, metadata.requires("vdjax")):
+    if need.marker and need.marker.evaluate({"extra": sys.argv[1]}):
+        if not need.marker.evaluate({"extra": ""}):
+            print(need.name + str(need.specifier))
 """
 
 
@@ -81,17 +98,36 @@ def prepare(venv, wanted):
     sync = [str(python), "-m", "uv", "sync", "--frozen", "--inexact"]
     if not sys.stderr.isatty():
         sync.append("--quiet")  # bars for a person, no list of 150 packages in a log
-    sync += [part for extra in extras for part in ("--extra", extra)]
+    sync += [part for extra in extras if extra not in BY_PIP for part in ("--extra", extra)]
     # uv is to use this environment and this Python, whatever else is set or active.
     chosen = {"UV_PROJECT_ENVIRONMENT": str(venv), "UV_PYTHON_DOWNLOADS": "never"}
     environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "UV_PYTHON")}
     environment.update(chosen, UV_PYTHON=str(python))
     if subprocess.call(sync, cwd=str(ROOT), env=environment) != 0:
         stop("uv could not install the packages (above); run make again, it goes on from there")
+    for extra in extras:
+        if extra in BY_PIP:
+            install_by_pip(python, extra, environment)
     missing = run(python, "-c", CHECK, ROOT, *extras)
     if missing:
         stop(f"the environment is still not whole: {missing}; try `make clean` first")
     (venv / STAMP).write_text(json.dumps(key))
+
+
+def install_by_pip(python, extra, environment):
+    """What an extra asks for, in the locked versions, from wherever pip's settings say."""
+    asked = subprocess.check_output([str(python), "-c", ASKED, extra], universal_newlines=True)
+    names = asked.split()
+    say("installing {} with pip: large, unless pip knows a CPU build".format(", ".join(names)))
+    with tempfile.TemporaryDirectory() as folder:
+        locked = os.path.join(folder, "locked.txt")
+        export = [str(python), "-m", "uv", "export", "--quiet", "--frozen", "--no-hashes"]
+        export += ["--no-emit-project", "--extra", extra, "--output-file", locked]
+        if subprocess.call(export, cwd=str(ROOT), env=environment) != 0:
+            stop("uv could not read uv.lock (above)")
+        pip = [str(python), "-m", "pip", "install", "-qq", "--constraint", locked, *names]
+        if subprocess.call(pip) != 0:
+            stop("pip could not install {}; run make again".format(", ".join(names)))
 
 
 def find_python():

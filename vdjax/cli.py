@@ -3,7 +3,7 @@
     vdjax plan "A cat drives to the beach, then meets a dog" -o plan.json
     vdjax render plan.json -o films/cat
     vdjax film "A cat drives to the beach, then meets a dog"
-    vdjax train STAGE  ·  vdjax evaluate layout  ·  vdjax doctor
+    vdjax train STAGE  ·  vdjax evaluate layout  ·  vdjax weights list  ·  vdjax doctor
 
 Each command imports what it needs and no more, so that planning never waits for JAX. What a user
 can mend is one line on stderr and exit code 2; VDJAX_DEBUG=1 shows where it came from.
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from vdjax import __version__
 from vdjax.errors import UserError
 from vdjax.train import STAGES
+from vdjax.weights.command import add_options as add_weights_options
 
 if TYPE_CHECKING:
     from vdjax.plan import VideoPlan
@@ -301,6 +302,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="figures, and what was seen; stopped, it goes on (runs/evaluate-layout)",
     )
+
+    about = "list, convert, check and measure weights"
+    weights = commands.add_parser("weights", help=about, description=f"{about.capitalize()}.")
+    add_weights_options(weights, _tidy_when_stopped)
 
     command("doctor", _doctor, "say what is installed, what is missing, and what mends it")
     return parser

@@ -13,7 +13,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from vdjax.model.boxes import PICTURE_CHANNELS, PLACED_WIDTH, picture_width
 from vdjax.model.params import TEMPORAL, init_unet, merge_params, split_params
-from vdjax.model.unet3d import UNet3DConfig
+from vdjax.model.unet3d import UNet3D, UNet3DConfig
 
 CLOSE = 1e-6
 GATES = ("alpha_attn", "alpha_dense")
@@ -101,6 +101,16 @@ def test_zero_gates_are_no_gates(network):
     ungated = network(gated=False)
     np.testing.assert_allclose(network(params=closed), ungated, atol=CLOSE)
     assert np.abs(network() - ungated).max() > 1e-2
+
+
+def test_zero_gates_change_no_bit_where_every_operation_runs_by_itself(network):
+    """Compiled as one program, what is fused with what may round otherwise."""
+    args = network.latents, network.timesteps, network.text
+    closed = {"params": zeroed(network.params, *GATES)}
+    unet = UNet3D(network.config)
+    np.testing.assert_array_equal(
+        unet.apply(closed, *args, network.grounding), unet.apply(closed, *args)
+    )
 
 
 @pytest.mark.parametrize("gate", GATES)

@@ -48,6 +48,14 @@ def test_many_steps_reach_the_exact_solution(
     np.testing.assert_allclose(scan(made, noise, conditions()), exact, rtol=0.03)
 
 
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_latents_are_not_held_in_the_range_of_pixels(sampler, conditions, noise, scheduler):
+    """The stand-in is linear, so its latents are, however large."""
+    made = sampler(scheduler, 4)
+    usual, large = (scan(made, size * noise, conditions()) for size in (1.0, 20.0))
+    np.testing.assert_allclose(large, 20.0 * usual, rtol=1e-4, atol=1e-4)
+
+
 def test_ddim_takes_its_own_steps_exactly(sampler, conditions, noise):
     """Against equation 12 of Song et al. 2021 without its noise."""
     made = sampler("ddim", 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -191,6 +192,13 @@ def test_each_text_is_imagined_with_its_own_key(toy):
     np.testing.assert_array_equal(drawn[1:2], toy.imagine(["cat"], [two]))
     assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
     assert np.abs(drawn[0] - drawn[2]).max() > 1e-4
+
+
+def test_a_prior_like_karlos_is_told_of_texts_at_the_length_they_come_in(toy):
+    preset = replace(toy.preset, prior=replace(toy.preset.prior, unit_text=False))
+    key = [jax.random.key(1)]
+    raw = np.asarray(replace(toy, preset=preset).imagine(["cat"], key))
+    assert np.abs(raw - np.asarray(toy.imagine(["cat"], key))).max() > 1e-3
 
 
 def test_latents_become_frames(toy):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import flax.linen as nn
 import flax.struct
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -48,6 +49,10 @@ class GroundingConfig:
     a second MLP gives the token a picture of the entity, put before the box: so many cosine waves
     each way for each of `PICTURE_CHANNELS`; zeros where the entity is not present.
 
+    With `text_only` there is one token per entity and no image (GLIGEN's text boxes, and LVD).
+    With `raw_features` embeddings enter with the length they have, as in GLIGEN, whose text states
+    and images of length 28.7 are not of unit length to begin with.
+
     GLIGEN has a hidden width of 512 and 30 entities.
     """
 
@@ -61,8 +66,12 @@ class GroundingConfig:
     carry_boxes: bool = False
     picture_waves: int = 0
     picture_hidden_width: int = 768
+    text_only: bool = False
+    raw_features: bool = False
 
     def __post_init__(self):
+        if self.text_only and self.fused:
+            raise ValueError("a fused token needs the image: text_only goes with fused=False")
         if self.picture_waves and not self.carry_boxes:
             raise ValueError("picture_waves needs carry_boxes: a picture is read by its box")
         if self.picture_waves and not self.fused:
@@ -80,17 +89,19 @@ class GroundingNet(nn.Module):
         frames = g.boxes.shape[1]
         zeros = nn.initializers.zeros
         null_text = self.param("null_text_feature", zeros, (c.text_width,))
-        null_image = self.param("null_image_feature", zeros, (c.image_width,))
+        if not c.text_only:
+            null_image = self.param("null_image_feature", zeros, (c.image_width,))
         null_position = self.param("null_position_feature", zeros, (BOX_CODE_WIDTH,))
 
         def or_null(feature, null, available):
             # Unit-length embeddings are brought to unit variance per channel, as layers expect.
-            feature = jnp.repeat(feature[:, None], frames, axis=1) * feature.shape[-1] ** 0.5
+            scale = 1.0 if c.raw_features else feature.shape[-1] ** 0.5
+            feature = jnp.repeat(feature[:, None], frames, axis=1) * scale
             known = (available[:, None] & g.present)[..., None]
             return jnp.where(known, feature, jnp.broadcast_to(null, feature.shape))
 
         text = or_null(g.text, null_text, g.has_text)
-        image = or_null(g.image, null_image, g.has_image)
+        image = None if c.text_only else or_null(g.image, null_image, g.has_image)
         code = box_code(g.boxes)
         position = jnp.where(
             g.present[..., None], code, jnp.broadcast_to(null_position, code.shape)
@@ -107,12 +118,13 @@ class GroundingNet(nn.Module):
                 pictures = jnp.where(g.present[..., None], pictures, 0.0)
                 tokens = jnp.concatenate([tokens, pictures], axis=-1)
         else:
-            both = [
+            both = [("linears_text", text), ("linears_image", image)][: 1 if c.text_only else 2]
+            made = [
                 _mlp(name, jnp.concatenate([x, position], axis=-1), c.hidden_width, c.width, 2)
-                for name, x in (("linears_text", text), ("linears_image", image))
+                for name, x in both
             ]
-            tokens = jnp.concatenate(both, axis=2)
-            boxes = jnp.concatenate([boxes, boxes], axis=2)
+            tokens = jnp.concatenate(made, axis=2)
+            boxes = jnp.concatenate([boxes] * len(both), axis=2)
         return jnp.concatenate([tokens, boxes], axis=-1) if c.carry_boxes else tokens
 
 
@@ -122,3 +134,17 @@ def _mlp(name: str, x, hidden_width: int, width: int, hidden: int):
     for i in range(hidden):
         x = nn.silu(nn.Dense(hidden_width, name=f"{name}_{2 * i}")(x))
     return nn.Dense(width, name=f"{name}_{2 * hidden}")(x)
+
+
+def init_net(config: GroundingConfig, key: jax.Array) -> dict:
+    """All parameters of the grounding MLP."""
+    c = config
+    nobody = Grounding(
+        boxes=jnp.zeros((1, 1, 1, 4)),
+        present=jnp.zeros((1, 1, 1), bool),
+        text=jnp.zeros((1, 1, c.text_width)),
+        image=jnp.zeros((1, 1, c.image_width)),
+        has_text=jnp.zeros((1, 1), bool),
+        has_image=jnp.zeros((1, 1), bool),
+    )
+    return GroundingNet(c).init(key, nobody)["params"]

@@ -61,6 +61,17 @@ class AutoencoderConfig:
     sample_size: int = 128
     scaling_factor: float = 1.0
 
+    @classmethod
+    def stable_diffusion(cls, sample_size: int = 512) -> AutoencoderConfig:
+        """Stable Diffusion's and ModelScope's, 83.7 million parameters."""
+        return cls(
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+            norm_num_groups=32,
+            sample_size=sample_size,
+            scaling_factor=0.18215,
+        )
+
     @property
     def downscale(self) -> int:
         """Pixels per latent cell along one side (8 for four levels)."""
@@ -124,7 +135,14 @@ class Autoencoder:
 
 @dataclass(frozen=True, kw_only=True)
 class CLIPConfig:
-    """Shape of a CLIP model: a causal text tower, a ViT image tower, one shared embedding space."""
+    """Shape of a CLIP model: a causal text tower, a ViT image tower, one shared embedding space.
+
+    With no `text_layers` or no `vision_layers` there is no such tower, with a `projection_dim` of 0
+    no shared space.
+    `activation` is "quick_gelu" (OpenAI's) or "gelu" (OpenCLIP's, exact). Pictures in 0..1 are
+    brought to zero mean and unit variance by `image_mean` and `image_std`, one number per colour;
+    without them the tower sees [-1, 1].
+    """
 
     vocab_size: int = 1024
     text_positions: int = 40
@@ -139,11 +157,55 @@ class CLIPConfig:
     projection_dim: int = 128
     bos_token_id: int = 1
     eos_token_id: int = 3
+    activation: str = "quick_gelu"
+    image_mean: tuple[float, ...] = ()
+    image_std: tuple[float, ...] = ()
+
+    @classmethod
+    def vit_l(cls) -> CLIPConfig:
+        """OpenAI's ViT-L/14: what entities are told by, in text and picture, and Karlo's."""
+        return cls(
+            vocab_size=49408,
+            text_positions=77,
+            text_width=768,
+            text_layers=12,
+            text_heads=12,
+            image_size=224,
+            patch_size=14,
+            vision_width=1024,
+            vision_layers=24,
+            vision_heads=16,
+            projection_dim=768,
+            bos_token_id=49406,
+            eos_token_id=49407,
+            # transformers: image_utils.py, OPENAI_CLIP_MEAN and OPENAI_CLIP_STD
+            image_mean=(0.48145466, 0.4578275, 0.40821073),
+            image_std=(0.26862954, 0.26130258, 0.27577711),
+        )
+
+    @classmethod
+    def vit_h_text(cls) -> CLIPConfig:
+        """OpenCLIP's ViT-H/14 text tower without its last layer: ModelScope's and SD 2's scenes."""
+        return cls(
+            vocab_size=49408,
+            text_positions=77,
+            text_width=1024,
+            text_layers=23,
+            text_heads=16,
+            vision_layers=0,
+            projection_dim=0,
+            bos_token_id=49406,
+            eos_token_id=49407,
+            activation="gelu",
+        )
 
 
 @dataclass(frozen=True)
 class CLIP:
-    """Text and pictures in one space; a thin channel-last face over FlaxCLIPModel."""
+    """Text and pictures in one space; a thin channel-last face over FlaxCLIPModel.
+
+    Parameters are FlaxCLIPModel's tree without the parts that the configuration has not.
+    """
 
     config: CLIPConfig
 
@@ -162,6 +224,7 @@ class CLIP:
                 num_attention_heads=c.text_heads,
                 max_position_embeddings=c.text_positions,
                 projection_dim=c.projection_dim,
+                hidden_act=c.activation,
                 bos_token_id=c.bos_token_id,
                 eos_token_id=c.eos_token_id,
                 pad_token_id=0,
@@ -174,6 +237,7 @@ class CLIP:
                 image_size=c.image_size,
                 patch_size=c.patch_size,
                 projection_dim=c.projection_dim,
+                hidden_act=c.activation,
             )
             config = HFConfig.from_text_vision_configs(
                 text, vision, projection_dim=c.projection_dim
@@ -190,7 +254,21 @@ class CLIP:
         with _upstream_silenced():
             c = self.config
             shapes = ((1, c.text_positions), (1, c.image_size, c.image_size, 3))
-            return self._wrapper.init_weights(key, shapes)
+            params = self._wrapper.init_weights(key, shapes)
+        absent = set()
+        if not c.text_layers:
+            absent |= {"text_model", "text_projection", "logit_scale"}
+        if not c.vision_layers:
+            absent |= {"vision_model", "visual_projection", "logit_scale"}
+        if not c.projection_dim:
+            absent |= {"text_projection", "visual_projection", "logit_scale"}
+        return {name: part for name, part in params.items() if name not in absent}
+
+    def _apply(self, params: Params, *args, method):
+        """Run a part of the model; the scale of its training loss is asked for but never used."""
+        return self.module.apply(
+            {"params": {"logit_scale": jnp.zeros(()), **params}}, *args, method=method
+        )
 
     def text(
         self, params: Params, ids: Int[Array, "batch length"]
@@ -202,29 +280,47 @@ class CLIP:
             out = module.text_model(ids, jnp.ones_like(ids), positions, deterministic=True)
             return out[0], out[1]
 
-        return self.module.apply({"params": params}, ids, method=run)
+        return self._apply(params, ids, method=run)
 
-    def embed_text(
+    def project_text(
         self, params: Params, ids: Int[Array, "batch length"]
     ) -> Float[Array, "batch projection"]:
-        """Unit-length text embeddings in the shared space."""
+        """Text embeddings in the shared space at the length they come in, as Karlo takes them."""
 
         def run(module, ids):
             positions = jnp.broadcast_to(jnp.arange(ids.shape[-1]), ids.shape)
             out = module.text_model(ids, jnp.ones_like(ids), positions, deterministic=True)
             return module.text_projection(out[1])
 
-        return _unit(self.module.apply({"params": params}, ids, method=run))
+        return self._apply(params, ids, method=run)
 
-    def embed_image(
+    def embed_text(
+        self, params: Params, ids: Int[Array, "batch length"]
+    ) -> Float[Array, "batch projection"]:
+        """Unit-length text embeddings in the shared space."""
+        return _unit(self.project_text(params, ids))
+
+    def project_image(
         self, params: Params, images: Float[Array, "batch size size 3"]
     ) -> Float[Array, "batch projection"]:
-        """Unit-length image embeddings of pictures in [-1, 1] at the tower's own size."""
+        """Embeddings of pictures in [-1, 1] at the tower's own size, at the length they come in."""
+        c = self.config
+        if c.image_mean:
+            mean, std = (
+                jnp.asarray(x, images.dtype)[None, None, None] for x in (c.image_mean, c.image_std)
+            )
+            images = (images * 0.5 + 0.5 - mean) / std
 
         def run(module, images):
             return module.visual_projection(module.vision_model(images, deterministic=True)[1])
 
-        return _unit(self.module.apply({"params": params}, images, method=run))
+        return self._apply(params, images, method=run)
+
+    def embed_image(
+        self, params: Params, images: Float[Array, "batch size size 3"]
+    ) -> Float[Array, "batch projection"]:
+        """Unit-length embeddings of pictures in [-1, 1] at the tower's own size."""
+        return _unit(self.project_image(params, images))
 
 
 def _unit(x: Float[Array, "batch width"]) -> Float[Array, "batch width"]:
@@ -269,7 +365,10 @@ def make_scheduler(name: str, noise: NoiseConfig):
         if name == "dpm++":
             return FlaxDPMSolverMultistepScheduler(**common)
         if name == "ddim":
-            return FlaxDDIMScheduler(**common, set_alpha_to_one=False, steps_offset=1)
+            # Latents are no pixels: they go beyond [-1, 1] (ModelScope and SD: clip_sample false).
+            return FlaxDDIMScheduler(
+                **common, set_alpha_to_one=False, steps_offset=1, clip_sample=False
+            )
         if name == "pndm":
             return FlaxPNDMScheduler(
                 **common, set_alpha_to_one=False, steps_offset=1, skip_prk_steps=True

@@ -6,6 +6,9 @@ shipping and image mode all mean the same parts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,14 +61,23 @@ def fill_params(shapes, seed: int = 0):
     return jax.tree_util.tree_map_with_path(fill, shapes)
 
 
+def leaf_shapes(init: Callable[[jax.Array], Any]) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters that `init(key)` makes, by their path with "/" between names.
+
+    Nothing is allocated: a network of any size is asked in a moment.
+    """
+    tree = jax.eval_shape(init, jax.random.key(0))
+    return {path: leaf.shape for path, leaf in flatten_dict(tree, sep="/").items()}
+
+
 def init_unet(config: UNet3DConfig, key: jax.Array) -> dict:
-    """All parameters of the UNet, temporal and gated ones included."""
+    """All parameters of the UNet: temporal and gated ones included, where it has them."""
     u = config
     shape = (1, 2, u.sample_size, u.sample_size, u.in_channels)
     args = (
         jnp.zeros(shape),
         jnp.zeros((1,), jnp.int32),
         jnp.zeros((1, 1, u.text_width)),
-        jnp.zeros((1, 2, 1, u.grounding_width)),
+        jnp.zeros((1, 2, 1, u.grounding_width)) if u.gated else None,
     )
     return UNet3D(u).init(key, *args)["params"]

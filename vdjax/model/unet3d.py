@@ -36,6 +36,10 @@ class UNet3DConfig:
     whether gated layers are told how visual tokens lie in the boxes (GLIGEN and the full sizes:
     no). If so, `grounding_width` counts the four numbers of the box, which follow the token's own,
     and, before these, those of its picture, of `picture_waves` cosine waves each way (0: none).
+
+    Heads are `head_dim` wide, as ModelScope and Stable Diffusion 2 have them, unless `num_heads`
+    says how many there are per level (Stable Diffusion 1: 8). Without `temporal` layers the network
+    is one for images; without `gated` ones it takes no grounding.
     """
 
     sample_size: int = 16
@@ -51,15 +55,30 @@ class UNet3DConfig:
     norm_num_groups: int = 32
     box_geometry: bool = False
     picture_waves: int = 0
+    num_heads: tuple[int, ...] = ()
+    temporal: bool = True
+    gated: bool = True
 
     def __post_init__(self):
         if self.picture_waves and not self.box_geometry:
             raise ValueError("picture_waves needs box_geometry: a picture is read by its box")
+        if self.num_heads and len(self.num_heads) != len(self.block_out_channels):
+            raise ValueError(
+                f"num_heads has {len(self.num_heads)} levels, block_out_channels has "
+                f"{len(self.block_out_channels)}: give one entry per level, or none"
+            )
         if len(self.attention) != len(self.block_out_channels):
             raise ValueError(
                 f"attention has {len(self.attention)} levels, block_out_channels has "
                 f"{len(self.block_out_channels)}: give one entry per level"
             )
+
+    def heads_at(self, level: int) -> tuple[int, int]:
+        """Number and width of the heads at a level, counted from the finest."""
+        channels = self.block_out_channels[level]
+        if self.num_heads:
+            return self.num_heads[level], channels // self.num_heads[level]
+        return channels // self.head_dim, self.head_dim
 
 
 class UNet3D(nn.Module):
@@ -83,6 +102,9 @@ class UNet3D(nn.Module):
         video: bool = True,
     ) -> Float[Array, "batch frame height width channel"]:
         c = self.config
+        video = video and c.temporal
+        if grounding is not None and not c.gated:
+            raise ValueError("this network has no gated layers: give it no grounding tokens")
         widths = c.block_out_channels
         levels = len(widths)
 
@@ -99,7 +121,7 @@ class UNet3D(nn.Module):
         skips = [x]
         for level, channels in enumerate(widths):
             block = _Level(
-                c, channels, c.layers_per_block, c.attention[level], name=f"down_blocks_{level}"
+                c, level, c.layers_per_block, c.attention[level], name=f"down_blocks_{level}"
             )
             x, outputs = block(x, time, text, grounding, [], video)
             skips += outputs
@@ -107,12 +129,12 @@ class UNet3D(nn.Module):
                 x = Downsample(channels, name=f"down_blocks_{level}_downsamplers_0")(x)
                 skips.append(x)
 
-        x = _Mid(c, widths[-1], name="mid_block")(x, time, text, grounding, video)
+        x = _Mid(c, name="mid_block")(x, time, text, grounding, video)
 
         for i, level in enumerate(reversed(range(levels))):
             layers = c.layers_per_block + 1
             taken, skips = skips[-layers:], skips[:-layers]
-            block = _Level(c, widths[level], layers, c.attention[level], name=f"up_blocks_{i}")
+            block = _Level(c, level, layers, c.attention[level], name=f"up_blocks_{i}")
             x, _ = block(x, time, text, grounding, taken[::-1], video)
             if level > 0:
                 x = Upsample(widths[level], name=f"up_blocks_{i}_upsamplers_0")(x)
@@ -131,25 +153,25 @@ class _Level(nn.Module):
     """
 
     config: UNet3DConfig
-    channels: int
+    level: int
     layers: int
     attention: bool
 
     @nn.compact
     def __call__(self, x, time, text, grounding, skips, video):
         c = self.config
-        heads = self.channels // c.head_dim
+        channels, (heads, head_dim) = c.block_out_channels[self.level], c.heads_at(self.level)
         outputs = []
         for i in range(self.layers):
             if skips:
                 x = jnp.concatenate([x, skips[i]], axis=-1)
-            x = ResnetBlock(self.channels, c.norm_num_groups, name=f"resnets_{i}")(x, time)
+            x = ResnetBlock(channels, c.norm_num_groups, name=f"resnets_{i}")(x, time)
             if video:
                 x = TemporalConv(c.norm_num_groups, name=f"temp_convs_{i}")(x)
             if self.attention:
                 spatial = SpatialTransformer(
                     heads,
-                    c.head_dim,
+                    head_dim,
                     c.norm_num_groups,
                     c.box_geometry,
                     c.picture_waves,
@@ -158,7 +180,7 @@ class _Level(nn.Module):
                 x = spatial(x, text, grounding)
                 if video:
                     x = TemporalTransformer(
-                        heads, c.head_dim, c.norm_num_groups, name=f"temp_attentions_{i}"
+                        heads, head_dim, c.norm_num_groups, name=f"temp_attentions_{i}"
                     )(x)
             outputs.append(x)
         return x, outputs
@@ -168,18 +190,17 @@ class _Mid(nn.Module):
     """The bottom of the UNet: residual, attention, residual, each with its temporal part."""
 
     config: UNet3DConfig
-    channels: int
 
     @nn.compact
     def __call__(self, x, time, text, grounding, video):
         c = self.config
-        heads = self.channels // c.head_dim
-        x = ResnetBlock(self.channels, c.norm_num_groups, name="resnets_0")(x, time)
+        channels, (heads, head_dim) = c.block_out_channels[-1], c.heads_at(-1)
+        x = ResnetBlock(channels, c.norm_num_groups, name="resnets_0")(x, time)
         if video:
             x = TemporalConv(c.norm_num_groups, name="temp_convs_0")(x)
         spatial = SpatialTransformer(
             heads,
-            c.head_dim,
+            head_dim,
             c.norm_num_groups,
             c.box_geometry,
             c.picture_waves,
@@ -187,10 +208,8 @@ class _Mid(nn.Module):
         )
         x = spatial(x, text, grounding)
         if video:
-            x = TemporalTransformer(heads, c.head_dim, c.norm_num_groups, name="temp_attentions_0")(
-                x
-            )
-        x = ResnetBlock(self.channels, c.norm_num_groups, name="resnets_1")(x, time)
+            x = TemporalTransformer(heads, head_dim, c.norm_num_groups, name="temp_attentions_0")(x)
+        x = ResnetBlock(channels, c.norm_num_groups, name="resnets_1")(x, time)
         if video:
             x = TemporalConv(c.norm_num_groups, name="temp_convs_1")(x)
         return x

@@ -68,6 +68,11 @@ class LoadedModel:
         rows = [self._programs.embed_text(*row) for row in self._rows(texts)]
         return jnp.asarray(np.concatenate(rows))
 
+    def _project_text(self, texts: Sequence[str]) -> Float[Array, "text projection"]:
+        """CLIP embeddings of texts at the length they come in."""
+        rows = [self._programs.project_text(*row) for row in self._rows(texts)]
+        return jnp.asarray(np.concatenate(rows))
+
     def _rows(self, texts: Sequence[str]) -> list[tuple[Any, np.ndarray]]:
         """Text by text, so that their number compiles nothing and no text changes another's."""
         return [(self.params["clip"], ids[None]) for ids in self.tokenizer(texts)]
@@ -86,7 +91,9 @@ class LoadedModel:
         self, texts: Sequence[str], keys: Sequence[jax.Array]
     ) -> Float[Array, "text projection"]:
         """One unit-length image embedding per text, drawn by the prior with a key of its own."""
-        embedding, states = self.embed_text([*texts, ""]), self.encode_text([*texts, ""])
+        told = [*texts, ""]
+        embed = self.embed_text if self.preset.prior.unit_text else self._project_text
+        embedding, states = embed(told), self.encode_text(told)
         draw = self._programs.prior
         drawn = [
             draw(
@@ -145,6 +152,7 @@ class _Programs:
         self.unet, self.decode, self.prior = unet, decode, prior
         self.text = jax.jit(clip.text)
         self.embed_text = jax.jit(clip.embed_text)
+        self.project_text = jax.jit(clip.project_text)
         self.embed_image = jax.jit(clip.embed_image)
         self.ground = jax.jit(lambda p, g: GroundingNet(preset.grounding).apply({"params": p}, g))
 

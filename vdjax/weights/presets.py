@@ -1,14 +1,16 @@
 """The sizes of the one code path: a preset names every configuration of a system.
 
 `storybook` ships trained; `toy` is random and tiny, for tests and for the from-scratch parts of
-notebooks. A preset travels inside the weights as JSON; unknown keys are refused.
+notebooks. The full sizes hold public weights, once converted: `modelscope`, `lvd` (the same with
+gated layers), `videodirectorgpt` (with the paper's fused tokens), and the image models `sd15` and
+`sd21`. A preset travels inside the weights as JSON; unknown keys are refused.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from vdjax.errors import UserError
@@ -108,6 +110,82 @@ class Preset:
             ),
         )
 
+    @classmethod
+    def modelscope(cls) -> Preset:
+        """ModelScope's text-to-video network: 16 frames of 256 × 256, 1,411,233,860 parameters.
+
+        Values are those of its configuration in diffusers (unet_3d_condition.py's defaults).
+        """
+        return cls(
+            name="modelscope",
+            autoencoder=AutoencoderConfig.stable_diffusion(256),
+            clip=CLIPConfig.vit_h_text(),
+            unet=_MODELSCOPE,
+        )
+
+    @classmethod
+    def lvd(cls) -> Preset:
+        """ModelScope with LVD's gated layers; an entity's token is made of its text and box."""
+        return replace(
+            cls.modelscope(),
+            name="lvd",
+            unet=replace(_MODELSCOPE, gated=True),
+            grounding=GroundingConfig(
+                text_width=1024, fused=False, text_only=True, raw_features=True, **_GLIGEN
+            ),
+        )
+
+    @classmethod
+    def videodirectorgpt(cls) -> Preset:
+        """ModelScope with the paper's gated layers: one token of image, text and box per entity.
+
+        `clip` is what entities are told by, ViT-L/14 as Karlo's prior needs it; the text of scenes
+        is read by ModelScope's (`CLIPConfig.vit_h_text`).
+
+        The paper names the parts of the grounding MLP but not their widths (section 3.2). Ours are
+        CLIP ViT-L/14's 768 for both projections, as for what enters them, and GLIGEN's elsewhere.
+        """
+        return replace(
+            cls.lvd(),
+            name="videodirectorgpt",
+            clip=CLIPConfig.vit_l(),
+            prior=PriorConfig.karlo(),
+            grounding=GroundingConfig(
+                text_width=768, image_width=768, projection_width=768, **_GLIGEN
+            ),
+        )
+
+    @classmethod
+    def sd15(cls) -> Preset:
+        """Stable Diffusion 1.5 as a network of one frame: 512 × 512 pixels, 8 heads everywhere."""
+        unet = replace(
+            _MODELSCOPE,
+            sample_size=64,
+            text_width=768,
+            grounding_width=768,
+            num_heads=(8,) * 4,
+            temporal=False,
+        )
+        return cls(
+            name="sd15",
+            num_frames=1,
+            autoencoder=AutoencoderConfig.stable_diffusion(512),
+            clip=CLIPConfig.vit_l(),
+            unet=unet,
+        )
+
+    @classmethod
+    def sd21(cls) -> Preset:
+        """Stable Diffusion 2.1 as a network of one frame: 768 × 768 pixels, heads 64 wide."""
+        return cls(
+            name="sd21",
+            num_frames=1,
+            autoencoder=AutoencoderConfig.stable_diffusion(768),
+            clip=CLIPConfig.vit_h_text(),
+            unet=replace(_MODELSCOPE, sample_size=96, temporal=False),
+            noise=NoiseConfig(prediction_type="v_prediction"),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, as they are stored in a weights file."""
         return asdict(self)
@@ -122,7 +200,29 @@ class Preset:
         return _build(cls, data, "preset")
 
 
-PRESETS = {"storybook": Preset.storybook, "toy": Preset.toy}
+_MODELSCOPE = UNet3DConfig(
+    sample_size=32,
+    block_out_channels=(320, 640, 1280, 1280),
+    attention=(True, True, True, False),
+    layers_per_block=2,
+    text_width=1024,
+    grounding_width=1024,
+    head_dim=64,
+    input_temporal_heads=8,
+    gated=False,
+)
+
+_GLIGEN: dict[str, Any] = {"hidden_width": 512, "width": 1024, "max_entities": 30}
+
+PRESETS = {
+    "storybook": Preset.storybook,
+    "toy": Preset.toy,
+    "modelscope": Preset.modelscope,
+    "lvd": Preset.lvd,
+    "videodirectorgpt": Preset.videodirectorgpt,
+    "sd15": Preset.sd15,
+    "sd21": Preset.sd21,
+}
 
 
 def get_preset(name: str) -> Preset:

@@ -4,6 +4,8 @@ A tree is a nested mapping with arrays at its leaves, as Flax keeps parameters; 
 flat, with "/" between the keys, and the configuration that made it as JSON in its header. A preset
 is a folder of such files with a `manifest.json`, so that a file that was cut short, swapped or left
 out is refused by name before anything runs on it. Nothing is ever unpickled.
+
+Files of gigabytes are written leaf by leaf (`write_leaves`) and mapped into memory (`map_checked`).
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ import safetensors
 import safetensors.numpy
 
 from vdjax.errors import WeightsError
-from vdjax.files import replace_file
+from vdjax.files import output_error, replace_file
 
 MANIFEST = "manifest.json"
 _FORMAT = "vdjax-weights"
@@ -32,7 +35,7 @@ _REPAIR = (
 )
 
 # The names that the file format has for dtypes; safetensors' own numpy reader knows no bfloat16.
-_DTYPES: dict[str, Any] = {
+DTYPES: dict[str, Any] = {
     "BOOL": np.bool_,
     **{f"I{n}": np.dtype(f"int{n}") for n in (8, 16, 32, 64)},
     **{f"U{n}": np.dtype(f"uint{n}") for n in (8, 16, 32, 64)},
@@ -93,12 +96,90 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, A
 def write_manifest(folder: str | os.PathLike[str]) -> None:
     """Record size and SHA-256 of the weight and JSON files in `folder`: its parts from now on."""
     files = {
-        path.name: _fingerprint(path.read_bytes())
+        path.name: _fingerprint_of(path)
         for path in sorted(Path(folder).iterdir())
         if path.suffix in (".safetensors", ".json") and path.name != MANIFEST
     }
+    save_manifest(folder, files)
+
+
+def save_manifest(folder: str | os.PathLike[str], files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Record sizes and checksums that are known already: `bytes` and `sha256` by file name."""
     text = json.dumps({"format": _FORMAT, "files": files}, indent=1) + "\n"
     replace_file(Path(folder) / MANIFEST, text.encode())
+
+
+def read_manifest(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """What a folder's manifest lists: `bytes` and `sha256` by file name.
+
+    Raises:
+        WeightsError: the folder has no manifest, or one of something else.
+    """
+    return _manifest(Path(folder))
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A leaf to be written: its path with "/" between names, and how to get its values."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    values: Callable[[], np.ndarray]
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(DTYPES[self.dtype]).itemsize
+
+
+def write_leaves(
+    path: str | os.PathLike[str], leaves: Sequence[Leaf], config: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write a tree as `save_tree` does, one leaf in memory at a time; return size and checksum.
+
+    The file is written where it is to be: what is half written is for the caller to remove.
+
+    Raises:
+        OutputError: the file cannot be written.
+        ValueError: a leaf's values are not of its shape and dtype.
+    """
+    # Wider numbers first, as safetensors has it, so that each starts at a multiple of its width.
+    ordered = sorted(leaves, key=lambda leaf: (-np.dtype(DTYPES[leaf.dtype]).itemsize, leaf.path))
+    header: dict[str, Any] = {}
+    if config is not None:
+        header["__metadata__"] = {_CONFIG: json.dumps(config, sort_keys=True)}
+    at = 0
+    for leaf in ordered:
+        offsets = [at, at := at + leaf.size]
+        header[leaf.path] = {
+            "dtype": leaf.dtype,
+            "shape": list(leaf.shape),
+            "data_offsets": offsets,
+        }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("xb") as file:
+
+            def put(data) -> None:
+                digest.update(data)
+                file.write(data)
+
+            put(len(text).to_bytes(8, "little"))
+            put(text)
+            for leaf in ordered:
+                values = np.ascontiguousarray(leaf.values())
+                values = values.reshape(leaf.shape) if leaf.shape == () else values
+                if values.shape != leaf.shape or values.dtype != DTYPES[leaf.dtype]:
+                    raise ValueError(f"{leaf.path} is {values.dtype}{values.shape}: see {leaf}")
+                put(values.reshape(-1).view(np.uint8))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise output_error(error, Path(path)) from error
+    return {"bytes": 8 + len(text) + at, "sha256": digest.hexdigest()}
 
 
 def load_checked(
@@ -119,15 +200,69 @@ def read_checked(folder: str | os.PathLike[str], file: str) -> bytes:
     Raises:
         WeightsError: as for `load_checked`.
     """
-    files = _manifest(Path(folder))
     path = Path(folder) / file
-    if file not in files:
-        raise WeightsError(
-            f"{path.with_name(MANIFEST)} lists no {file}; it lists {', '.join(files)}; {_REPAIR}"
-        )
+    recorded = _recorded(path)
     data = _read(path)
-    _check(path, data, files[file])
+    _check(path, _fingerprint(data), recorded)
     return data
+
+
+def map_checked(
+    folder: str | os.PathLike[str], name: str
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Map `name`.safetensors into memory: leaves are read when they are used, and take no room.
+
+    Its size is compared with the manifest's; its checksum, which would read all of it, is not: that
+    is what `verify` and `vdjax weights check` are for.
+
+    Raises:
+        WeightsError: the manifest or the file is missing, or the file is not whole.
+    """
+    path = Path(folder) / f"{name}.safetensors"
+    recorded = _recorded(path)
+    try:
+        if path.stat().st_size != recorded["bytes"]:
+            raise _damaged(path, f"has {path.stat().st_size} bytes instead of {recorded['bytes']}")
+        header, start = read_header(path)
+        data = (
+            np.memmap(path, np.uint8, mode="r", offset=start) if recorded["bytes"] > start else b""
+        )
+        flat = {
+            leaf: np.frombuffer(
+                data[slice(*entry["data_offsets"])], DTYPES[entry["dtype"]]
+            ).reshape(entry["shape"])
+            for leaf, entry in header.items()
+            if leaf != "__metadata__"
+        }
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _not_whole(path, error) from error
+    return _nest(flat), config_of(header)
+
+
+def read_header(path: str | os.PathLike[str]) -> tuple[dict[str, Any], int]:
+    """The header of a safetensors file, and where its data starts.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it has no such header.
+    """
+    with Path(path).open("rb") as file:
+        # A safetensors file opens with the length of its JSON header in eight bytes.
+        size = int.from_bytes(file.read(8), "little")
+        if size > os.fstat(file.fileno()).st_size:
+            raise ValueError(f"a header of {size} bytes is longer than the file")
+        header = json.loads(file.read(size))
+    if not isinstance(header, dict):
+        raise ValueError("the header is no mapping")
+    return header, 8 + size
+
+
+def config_of(header: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The configuration that `save_tree` put into a header, or None."""
+    text = header.get("__metadata__", {}).get(_CONFIG)
+    return None if text is None else json.loads(text)
 
 
 def verify(folder: str | os.PathLike[str]) -> list[str]:
@@ -140,7 +275,7 @@ def verify(folder: str | os.PathLike[str]) -> list[str]:
     for name, recorded in files.items():
         path = Path(folder) / name
         try:
-            _check(path, _read(path), recorded)
+            _check(path, _fingerprint_of(path), recorded)
         except WeightsError as error:
             faults.append(str(error))
     return faults
@@ -173,30 +308,49 @@ def _nest(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return tree
 
 
+def _recorded(path: Path) -> dict[str, Any]:
+    files = _manifest(path.parent)
+    if path.name not in files:
+        listed = ", ".join(files)
+        raise WeightsError(
+            f"{path.with_name(MANIFEST)} lists no {path.name}; it lists {listed}; {_REPAIR}"
+        )
+    return files[path.name]
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError as error:
-        raise WeightsError(f"weight file {path} is missing; {_REPAIR}") from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise WeightsError(f"weight file {path} cannot be read: {reason}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> WeightsError:
+    if isinstance(error, FileNotFoundError):
+        return WeightsError(f"weight file {path} is missing; {_REPAIR}")
+    reason = (error.strerror or str(error)).lower()
+    return WeightsError(f"weight file {path} cannot be read: {reason}")
+
+
+def _not_whole(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"{path} is not a whole safetensors file ({error}); {_REPAIR}")
+
+
+def _damaged(path: Path, seen: str) -> WeightsError:
+    return WeightsError(f"weight file {path} is damaged: it {seen}; {_REPAIR}")
 
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[str, Any] | None]:
     try:
         flat = {
-            name: np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+            name: np.frombuffer(entry["data"], DTYPES[entry["dtype"]]).reshape(entry["shape"])
             for name, entry in safetensors.deserialize(data)
         }
         # A safetensors file opens with the length of its JSON header in eight bytes.
         size = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-        config = json.loads(header[_CONFIG]) if _CONFIG in header else None
+        config = config_of(json.loads(data[8 : 8 + size]))
     except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise WeightsError(
-            f"{path} is not a whole safetensors file ({error}); {_REPAIR}"
-        ) from error
+        raise _not_whole(path, error) from error
     return _nest(flat), config
 
 
@@ -220,12 +374,19 @@ def _fingerprint(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _check(path: Path, data: bytes, recorded: Mapping[str, Any]) -> None:
-    found = _fingerprint(data)
+def _fingerprint_of(path: Path) -> dict[str, Any]:
+    """The same of a file of any size, read in pieces."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+            return {"bytes": file.tell(), "sha256": digest.hexdigest()}
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _check(path: Path, found: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
     if found["bytes"] != recorded["bytes"]:
-        seen = f"has {found['bytes']} bytes instead of {recorded['bytes']}"
-    elif found["sha256"] != recorded["sha256"]:
+        raise _damaged(path, f"has {found['bytes']} bytes instead of {recorded['bytes']}")
+    if found["sha256"] != recorded["sha256"]:
         seen = f"has SHA-256 {found['sha256'][:12]}… instead of {recorded['sha256'][:12]}…"
-    else:
-        return
-    raise WeightsError(f"weight file {path} is damaged: it {seen}; {_REPAIR}")
+        raise _damaged(path, seen)

@@ -1,0 +1,1 @@
+"""Weights of other packages brought into this one's layout, one file per source."""
