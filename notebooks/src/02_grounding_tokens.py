@@ -252,7 +252,8 @@ grounding = Grounding(
     has_image=jnp.asarray(known),
 )
 carried = GroundingNet(config).apply({"params": net}, grounding)
-tokens, their_pictures, their_boxes = jnp.split(carried, [config.width, -4], axis=-1)
+tokens, their_boxes = carried[..., : config.width], carried[..., -4:]
+their_pictures = carried[..., config.width : -4]
 by_hand = np.stack([token(word, picture, step) for step in WALK])
 np.testing.assert_allclose(tokens[0, :, 0], by_hand, rtol=1e-3, atol=1e-4)
 np.testing.assert_allclose(their_boxes[0, :, 0], WALK, atol=1e-6)

@@ -229,7 +229,7 @@ class Workshop:
 
     def _clip(self) -> tuple[CLIP, Any, Tokenizer]:
         params, config = self._weights("clip")
-        clip = CLIP(CLIPConfig(**config))
+        clip = CLIP(CLIPConfig(**_tuples(config)))
         return (
             clip,
             params,
@@ -238,8 +238,7 @@ class Workshop:
 
     def _samples(self, kind: str) -> Samples:
         params, config = self._weights("autoencoder")
-        config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-        autoencoder = Autoencoder(AutoencoderConfig(**config))
+        autoencoder = Autoencoder(AutoencoderConfig(**_tuples(config)))
         clip, clip_params, tokenizer = self._clip()
         return cached_samples(
             self.runs / "cache",
@@ -258,3 +257,8 @@ class Workshop:
             fingerprint(self._path("autoencoder"), self._path("clip")),
             report=self.report,
         )
+
+
+def _tuples(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as it was before JSON made lists of its tuples."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()}
