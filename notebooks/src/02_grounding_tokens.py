@@ -270,33 +270,36 @@ print(f"and a picture of each thing, {their_pictures.shape}")
 #
 # $$s(u, v) = \sum_{k,l=0}^{7} c_{kl}\, \cos(\pi k v)\, \cos(\pi l u), \qquad 0 \le u, v \le 1.$$
 #
-# Stretch the pictures of five names over a whole frame, and let the autoencoder's decoder show
-# them. Smears beside the thing are honest: what is behind it, the token cannot know.
+# Read the pictures of five names in a box in the middle of a frame, let the autoencoder's decoder
+# show them, and keep what is inside the box. Smears beside the thing are honest: what is behind
+# it, the token cannot know.
 
 # %%
 waves = config.picture_waves
 side = model.preset.unet.sample_size
-over_all = jnp.array([[[[0.0, 0.0, 1.0, 1.0]]]])
+middle = jnp.array([[[[0.2, 0.2, 0.8, 0.8]]]])
 
 
 def picture_of(word, picture):
-    """What the token of a thing that fills the frame expects to see: frames of 0..255."""
-    whole = Grounding(
-        boxes=over_all,
+    """What the token of a thing in the middle expects to see there: pixels of 0..255."""
+    alone = Grounding(
+        boxes=middle,
         present=jnp.ones((1, 1, 1), bool),
         text=word[None, None],
         image=picture[None, None],
         has_text=jnp.ones((1, 1), bool),
         has_image=jnp.ones((1, 1), bool),
     )
-    carried = GroundingNet(config).apply({"params": net}, whole)[..., config.width : -4]
+    carried = GroundingNet(config).apply({"params": net}, alone)[..., config.width : -4]
     coefficients = carried.reshape(1, 1, waves, waves, -1)
-    u = (np.arange(side) + 0.5) / side
-    cosines = np.cos(np.pi * u[:, None] * np.arange(waves))  # (cell, wave)
+    u = ((np.arange(side) + 0.5) / side - 0.2) / 0.6  # 0 and 1 are the box's edges
+    cosines = np.cos(np.pi * np.clip(u, 0, 1)[:, None] * np.arange(waves))  # (cell, wave)
     seen = np.einsum("yk,xl,klc->yxc", cosines, cosines, coefficients[0, 0])
-    theirs = pictured_in(coefficients, over_all[0], side, side).reshape(seen.shape)
+    theirs = pictured_in(coefficients, middle[0], side, side).reshape(seen.shape)
     np.testing.assert_allclose(seen, theirs, atol=1e-3)
-    return model.decode(jnp.asarray(seen[None, ..., :4], jnp.float32))[0]
+    frame = model.decode(jnp.asarray(seen[None, ..., :4], jnp.float32))[0]
+    low, high = round(0.2 * len(frame)), round(0.8 * len(frame))
+    return frame[low:high, low:high]
 
 
 first_draws = model.imagine(NAMES, list(jax.random.split(jax.random.key(SEED), len(NAMES))))
@@ -305,7 +308,7 @@ expected = [
 ]
 show(
     np.concatenate(expected, axis=1),
-    alt=f"What the tokens of {', '.join(NAMES)} expect to see, each over a whole frame.",
+    alt=f"What the tokens of {', '.join(NAMES)} expect to see in their boxes.",
     width=640,
 )
 
