@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from vdjax.model.blocks import fold_frames
-from vdjax.model.boxes import PICTURE_CHANNELS, BoxGeometry, picture_width
+from vdjax.model.boxes import BoxGeometry, unpack
 
 # diffusers: the group norm of Transformer2DModel and TransformerTemporalModel
 TRANSFORMER_NORM_EPSILON = 1e-6
@@ -201,12 +201,7 @@ class SpatialTransformer(nn.Module):
         )
         geometry = None
         if grounding is not None and self.box_geometry:
-            grounding, boxes = grounding[..., :-4], grounding[..., -4:]
-            pictures = None
-            if waves := self.picture_waves:
-                at = grounding.shape[-1] - picture_width(waves)
-                grounding, pictures = grounding[..., :at], grounding[..., at:]
-                pictures = pictures.reshape(*pictures.shape[:-1], waves, waves, PICTURE_CHANNELS)
+            grounding, pictures, boxes = unpack(grounding, self.picture_waves)
             geometry = BoxGeometry.of(boxes, x.shape[2], x.shape[3], pictures)
         h = block(h, text, grounding, geometry)
         # Zero at the start, as in latent diffusion: an untrained transformer changes nothing.

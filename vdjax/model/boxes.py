@@ -49,6 +49,22 @@ class BoxGeometry:
         return cls(cell_codes(height, width), inside, placed)
 
 
+def unpack(
+    tokens: Float[Array, "*rows token width"], waves: int
+) -> tuple[
+    Float[Array, "*rows token own"],
+    Float[Array, "*rows token waves waves 5"] | None,
+    Float[Array, "*rows token 4"],
+]:
+    """What tokens with boxes hold: their own channels, their picture (if any), their box."""
+    own, boxes = tokens[..., :-4], tokens[..., -4:]
+    if not waves:
+        return own, None, boxes
+    at = own.shape[-1] - picture_width(waves)
+    pictures = own[..., at:].reshape(*own.shape[:-1], waves, waves, PICTURE_CHANNELS)
+    return own[..., :at], pictures, boxes
+
+
 def picture_width(waves: int) -> int:
     """How many numbers of a grounding token a picture takes, of so many waves each way."""
     return waves * waves * PICTURE_CHANNELS

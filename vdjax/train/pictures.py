@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from vdjax.ground.tokens import Grounding, GroundingNet
-from vdjax.model.boxes import PICTURE_CHANNELS, cells_inside, picture_width, pictured_in
+from vdjax.model.boxes import cells_inside, pictured_in, unpack
 from vdjax.model.params import PICTURES, merge_params, split_params
 from vdjax.train.guided import GuidedStage
 from vdjax.train.stage import listed
@@ -87,10 +87,8 @@ class PicturesStage(GuidedStage):
         grounding = Grounding(**{name: batch[name] for name in Grounding.__dataclass_fields__})
         config = self.preset.grounding
         tokens: Any = GroundingNet(config).apply({"params": net}, grounding)
-        waves = config.picture_waves
-        size = picture_width(waves)
-        pictures = tokens[..., 0, :, -4 - size : -4]
-        pictures = pictures.reshape(*pictures.shape[:-1], waves, waves, PICTURE_CHANNELS)
+        _, pictures, _ = unpack(tokens[:, 0], config.picture_waves)
+        assert pictures is not None  # of the preset: `stages.run` has asked
         latents = batch["latents"][:, 0].astype(jnp.float32)
         return picture_loss(pictures, grounding.boxes[:, 0], grounding.present[:, 0], latents)
 

@@ -18,10 +18,9 @@ import numpy as np
 from vdjax.data.storybook import BACKGROUNDS, NAMES, StorybookWorld
 from vdjax.errors import UserError
 from vdjax.ground.tokenizer import Tokenizer
-from vdjax.ground.tokens import GroundingNet
+from vdjax.ground.tokens import init_net
 from vdjax.model.hf import CLIP, Autoencoder, AutoencoderConfig, CLIPConfig
 from vdjax.model.params import TEMPORAL, init_unet, merge_params, split_params
-from vdjax.systems.loaded import blank_grounding
 from vdjax.train import STAGES
 from vdjax.train.autoencoder import AutoencoderStage
 from vdjax.train.backbone import BackboneStage
@@ -185,8 +184,7 @@ class Workshop:
             here = self.runs / "pictures" / "weights.safetensors"
             if here.exists() or not self.warm_start:
                 return self._weights("pictures", shipped=False)[0]
-        net, key = GroundingNet(self.preset.grounding), jax.random.key(seed)
-        fresh = net.init(key, blank_grounding(self.preset, 1, 1))["params"]
+        fresh = init_net(self.preset.grounding, jax.random.key(seed))
         return begun_with(fresh, self.shipped("guided")["net"])[0] if self.warm_start else fresh
 
     def start(self, name: str, stage: Stage) -> Any:
