@@ -29,6 +29,37 @@ def compile_in_a_process(*arguments, **environment):
     return done.stdout.split(maxsplit=1)
 
 
+def test_jit_compiles_with_the_backends_options_and_is_traced_without():
+    import jax
+    import jax.numpy as jnp
+
+    @runtime.jit
+    def square(x):
+        return x @ x
+
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(64, 64)), jnp.float32)
+    np.testing.assert_allclose(square(x), np.asarray(x) @ np.asarray(x), rtol=1e-4, atol=1e-4)
+    assert square.program()._cache_size() == 1
+    # In another program: compiler options are for the outermost one only.
+    gradient = jax.jit(jax.grad(lambda x: square(x).sum()))(x)
+    assert gradient.shape == x.shape
+    assert square.program()._cache_size() == 1
+
+
+def test_this_jax_knows_the_option_that_makes_cpus_quick(monkeypatch):
+    import jax
+
+    if jax.default_backend() != "cpu":
+        pytest.skip("not on a CPU")
+    runtime._backend_options.cache_clear()
+    assert runtime._backend_options() == runtime.FAST_CPU
+    # A JAX that does not know it does without.
+    monkeypatch.setattr(runtime, "FAST_CPU", {"xla_cpu_of_another_version": "1"})
+    runtime._backend_options.cache_clear()
+    assert runtime._backend_options() == {}
+    runtime._backend_options.cache_clear()
+
+
 def test_compiled_programs_are_kept_and_found_again(tmp_path):
     value, folder = compile_in_a_process(XDG_CACHE_HOME=str(tmp_path))
     assert value == "7.0"

@@ -144,15 +144,16 @@ def test_guidance_scale_one_is_the_conditional_model(sampler, conditions, noise)
 
 def test_what_a_user_changes_compiles_nothing(sampler, conditions, noise):
     made = sampler()
-    scans, steps = loop.Sampler.scan._cache_size(), loop.Sampler._compiled_step._cache_size()
+    programs = loop.Sampler.scan.program(), loop.Sampler._compiled_step.program()
+    scans, steps = (program._cache_size() for program in programs)
     for seed, scale, switch in [(0, 1.0, 0), (1, 7.5, 3), (2, 0.0, 6)]:
         latents = jax.random.normal(jax.random.key(seed), noise.shape)
         told = conditions(text=(seed, 1.0), grounding=(1.0, seed))
         scan(made, latents, told, jnp.float32(scale), switch)
         stream(made, latents, told, jnp.float32(scale), switch)
-    assert loop.Sampler.scan._cache_size() - scans == 1
+    assert programs[0]._cache_size() - scans == 1
     # One program with gates and one without.
-    assert loop.Sampler._compiled_step._cache_size() - steps == 2
+    assert programs[1]._cache_size() - steps == 2
 
 
 def test_an_unknown_scheduler_is_refused():

@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 from vdjax.errors import UserError
 from vdjax.inspect.gates import layer_of, running_order
 from vdjax.model.unet3d import UNet3D, UNet3DConfig
+from vdjax.runtime import jit
 
 Spot = tuple[float, float, float, float]
 
@@ -131,7 +132,7 @@ def attention_bytes(
     return steps * sum(leaf.size * leaf.dtype.itemsize for leaf in shapes.values())
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _look(config, params, latents, timestep, text, grounding):
     """{module path: weights[frame, head, height, width, token]} of one run, and nothing else."""
     _, sown = UNet3D(config).apply(

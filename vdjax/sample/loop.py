@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, Int, Int32
 
 from vdjax.model.hf import NoiseConfig, make_scheduler
 from vdjax.model.unet3d import UNet3D, UNet3DConfig
+from vdjax.runtime import jit
 from vdjax.sample.guidance import guide
 
 
@@ -68,7 +69,7 @@ class Sampler:
         latents, state = scheduler.step(state, prediction, timestep, latents, return_dict=False)
         return jax.tree_util.tree_map(_typed, state), latents
 
-    @partial(jax.jit, static_argnums=0)
+    @partial(jit, static_argnums=0)
     def scan(self, params, latents, conditions: Conditions, scale, switch):
         """All steps in one program; gates are on before step `switch` (an integer array)."""
         state, timesteps = self.begin(latents)
@@ -82,7 +83,7 @@ class Sampler:
         (_, latents), _ = jax.lax.scan(body, (state, latents), (timesteps, self._steps(timesteps)))
         return latents
 
-    @partial(jax.jit, static_argnums=(0,), static_argnames=("gated",))
+    @partial(jit, static_argnums=(0,), static_argnames=("gated",))
     def _compiled_step(self, params, state, latents, timestep, conditions, scale, *, gated):
         return self.step(params, state, latents, timestep, conditions, scale, gated=gated)
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from vdjax.runtime import jit
 from vdjax.train.stage import Schedule
 
 PyTree = Any
@@ -81,4 +82,4 @@ def make_train_step(loss_fn: LossFn, schedule: Schedule):
             step=step, params=params, ema=ema, opt_state=opt_state, key=state.key
         ), metrics
 
-    return jax.jit(train_step, donate_argnums=0)
+    return jit(train_step, donate_argnums=0)
