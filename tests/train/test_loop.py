@@ -31,6 +31,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -40,6 +41,7 @@ import numpy as np
 from vdjax.train.stage import Schedule
 
 SLOPE = np.array([2.0, -1.0], np.float32)
+SLOWLY = -2
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Line:
     def batch(self, step):
         if step == self.waits_at:
             time.sleep(600)
+        if self.waits_at == SLOWLY:
+            time.sleep(0.3)
         rng = np.random.default_rng([self.schedule.seed, step])
         x = rng.normal(size=(self.schedule.batch_size, 2)).astype(np.float32)
         return {"x": x, "y": x @ SLOPE + 0.5}
@@ -78,7 +82,9 @@ if __name__ == "__main__":
 
     folder, steps, waits_at = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     schedule = Schedule(steps=steps, batch_size=8, learning_rate=0.1, warmup_steps=3)
-    run_stage(Line(schedule, waits_at=waits_at), folder, checkpoint_seconds=0.0, log_every=1)
+    stage = Line(schedule, waits_at=waits_at)
+    say = partial(print, flush=True)
+    run_stage(stage, folder, checkpoint_seconds=0.0, log_every=1, report=say)
 '''
 STEPS = 24
 SCHEDULE = Schedule(steps=STEPS, batch_size=8, learning_rate=0.1, warmup_steps=3)
@@ -299,6 +305,30 @@ def test_several_devices_learn_what_one_learns(unbroken, program, tmp_path, devi
     alone, _ = load_tree(unbroken[0] / "weights.safetensors")
     spread, _ = load_tree(tmp_path / "weights.safetensors")
     np.testing.assert_allclose(spread["line"]["w"], alone["line"]["w"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("sent, code", [(signal.SIGTERM, 143), (signal.SIGINT, None)])
+def test_a_signal_ends_a_run_after_its_step_and_nothing_learnt_is_lost(
+    unbroken, program, tmp_path, sent, code
+):
+    with start(program, tmp_path, waits_at=-2) as stopped:
+        said = ""
+        while "line 2/" not in said:
+            line = stopped.stdout.readline()
+            assert line, said
+            said += line
+        stopped.send_signal(sent)
+        said += stopped.communicate(timeout=PATIENCE)[0]
+    # Python ends a script that an interrupt ended as that signal would have.
+    assert stopped.returncode == (-sent if code is None else code), said
+    assert "stopping after this step (once more: at once)" in said
+    last = len(learnt(log(tmp_path)))
+    assert f"line: stopped after step {last} of {STEPS}; it can go on" in said
+    with start(program, tmp_path, waits_at=-1) as again:
+        said = again.communicate(timeout=PATIENCE)[0]
+    assert f"line: resuming after step {last} of {STEPS}" in said
+    assert_same_weights(tmp_path, unbroken[0])
+    assert learnt(log(tmp_path)) == learnt(log(unbroken[0]))
 
 
 def test_a_killed_process_started_again_ends_with_the_same_weights(unbroken, program, tmp_path):

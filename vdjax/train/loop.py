@@ -3,7 +3,7 @@
 A stage and a run folder enter; the folder gains checkpoints (`checkpoints/`), a log of losses
 (`log.jsonl`) and the exported weights (`weights.safetensors`). Started again on the same folder, it
 goes on from the newest checkpoint and sees the same batches and noise as a run that was never
-interrupted.
+interrupted. Ctrl-C and SIGTERM end a run after the step it is at, with a checkpoint of it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from vdjax.files import replace_file
 from vdjax.train.checkpoints import Checkpoints
 from vdjax.train.stage import Stage
 from vdjax.train.state import create_state, make_train_step
+from vdjax.train.stopping import stop_between_steps
 from vdjax.train.workers import in_order
 from vdjax.weights.store import save_tree
 
@@ -52,6 +53,9 @@ def run_stage(
 
     Returns:
         The exported weights file, holding the moving average of the parameters.
+
+    Raises:
+        KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM was met and all that was learnt is kept.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +64,8 @@ def run_stage(
     params, taken = begun_with(params, start or {})
     state = create_state(params, stage.schedule)
     # Closed also when training is interrupted: the checkpoint being written is finished first.
-    with closing(Checkpoints(folder / "checkpoints", stage.describe())) as checkpoints:
+    checkpointing = closing(Checkpoints(folder / "checkpoints", stage.describe()))
+    with checkpointing as checkpoints, stop_between_steps(report) as stopping:
         if (resumed := checkpoints.restore(state)) is not None:
             state = resumed
             report(f"{stage.name}: resuming after step {int(state.step)} of {total}")
@@ -88,8 +93,13 @@ def run_stage(
                     checkpoints.save(state)
                     saved_at = time.monotonic()
                     _export(stage, state, frozen, folder)
+                if stopping.signal is not None:
+                    report(f"{stage.name}: stopped after step {done} of {total}; it can go on")
+                    break
         checkpoints.save(state)
-    return _export(stage, state, frozen, folder)
+    exported = _export(stage, state, frozen, folder)
+    stopping.leave()
+    return exported
 
 
 def begun_with(params: Any, start: Any) -> tuple[Any, int]:
