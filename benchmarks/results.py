@@ -10,10 +10,10 @@ INTRODUCTION = """# Benchmarks
 
 Made by `make bench`: vdjax beside diffusers' PyTorch, on the same weights and inputs, by turns in
 one run with as many threads each. A ratio is the median, over rounds, of vdjax's time over the
-other's in the same round: below 1, vdjax is faster. Operations are XLA's count of the program
-before it is optimised, for all sides; the limit is the rate of a large matrix product, measured in
-the same run with both libraries, the better of the two. The difference is the greatest one from
-PyTorch's numbers over their greatest value. Weights are random: no time depends on their values.
+other's in the same round: below 1, vdjax is faster. Operations are those of matrix products and
+convolutions in vdjax's network, for all sides; the limit is the rate of a large matrix product,
+measured in the same run with both libraries, the better of the two. The difference is the greatest
+one from PyTorch's numbers over their greatest value. Weights are random: no time depends on them.
 """
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from benchmarks import compare, results
+from benchmarks.flops import count_flops
 from benchmarks.options import Options
 from benchmarks.sizes import SIZES
 from benchmarks.table import TIMED, Table, add_timed
@@ -46,8 +49,21 @@ def test_every_scheduler_is_the_same_on_both_sides(same):
 def test_operations_grow_with_the_work(options):
     ours = compare.pair_of(TINY, options).ours
     forward, step, clip = (ours.flops(kind) for kind in ("forward", "step", "clip"))
-    assert 1.9 < step / forward < 2.1
+    assert step == 2 * forward
     assert clip == 3 * step
+
+
+def test_operations_are_counted_through_loops_and_branches():
+    image, kernel, matrix = jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 5)), jnp.ones((4, 4))
+
+    def run(image, kernel, matrix):
+        names = ("NHWC", "HWIO", "NHWC")
+        y = jax.lax.conv_general_dilated(image, kernel, (2, 2), "SAME", dimension_numbers=names)
+        z = jax.lax.map(lambda row: row @ matrix, jnp.stack([matrix] * 6))
+        return y, jax.lax.cond(z[0, 0, 0] > 0, lambda m: m @ m @ m, lambda m: m @ m, matrix)
+
+    counted = count_flops(jax.make_jaxpr(jax.jit(run))(image, kernel, matrix).jaxpr)
+    assert counted == 2 * (4 * 4 * 5) * (3 * 3 * 3) + (6 + 2) * 2 * 4**3
 
 
 def test_sides_that_differ_are_not_timed(options):
