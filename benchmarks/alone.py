@@ -101,7 +101,8 @@ def _ours(size: Size, options: Options, cache: str):
     from benchmarks.ours import Ours
     from vdjax.runtime import enable_compilation_cache, peak_memory_bytes
 
-    jax.config.update("jax_platforms", "cpu" if options.device == "cpu" else "cuda")
+    if options.device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
     enable_compilation_cache(Path(cache) / "jax")
     network = Ours(size, options)
     weights = sum(leaf.nbytes for leaf in jax.tree_util.tree_leaves(network.params))
