@@ -18,7 +18,7 @@ ensure = @$(PYTHON) scripts/environment.py "$(VENV)"
 python = "$(VENV)/bin/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help film test parity lint lab train doctor clean
+.PHONY: help film test parity bench lint lab train doctor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,10 @@ parity: ## compare every module with PyTorch's, in an environment of its own tha
 	@$(PYTHON) scripts/environment.py "$(PARITY_VENV)" dev parity
 	@echo "vdjax: comparing with PyTorch"
 	@"$(PARITY_VENV)/bin/python" -m pytest tests/parity $(ARGS)
+
+bench: ## time vdjax beside PyTorch, into benchmarks/RESULTS.md; ARGS=--quick tries it without saving
+	@$(PYTHON) scripts/environment.py "$(PARITY_VENV)" dev parity
+	@"$(PARITY_VENV)/bin/python" -m benchmarks $(if $(ARGS),$(ARGS),--save)
 
 lint: ## check style and types
 	$(ensure) dev notebooks train
@@ -57,4 +61,4 @@ doctor: ## say what is installed, what is missing, and what mends it
 
 clean: ## remove the environments and caches; films and training runs stay
 	rm -rf "$(VENV)" "$(VENV).lock" "$(PARITY_VENV)" "$(PARITY_VENV).lock" .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
-	find vdjax tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find vdjax tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from vdjax.model import attention as attention_module
 from vdjax.model.attention import (
     Attention,
     FeedForward,
@@ -17,6 +18,7 @@ from vdjax.model.attention import (
     SpatialBlock,
     SpatialTransformer,
     TemporalTransformer,
+    attend_by_blocks,
 )
 from vdjax.model.boxes import PICTURE_CHANNELS, BoxGeometry, picture_width
 from vdjax.model.params import fill_params
@@ -207,6 +209,62 @@ def test_a_box_draws_attention_from_what_lies_inside_it():
     # All attention of the cell inside goes to its token: the other's value no longer counts.
     other = apply(module, strong, x, grounding.at[:, 1].add(3.0), geometry)
     np.testing.assert_allclose(other[0, 0], moved[0, 0], atol=1e-4)
+
+
+def whole(query, key, value):
+    weights = jax.nn.softmax(jnp.einsum("...qhd,...khd->...hqk", query, key), axis=-1)
+    return jnp.einsum("...hqk,...khd->...qhd", weights, value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "queries", "keys"),
+    [((2,), 512, 512), ((), 256, 286), ((1, 3), 300, 260), ((2,), 257, 300)],
+)
+def test_attention_by_blocks_is_attention(rows, queries, keys):
+    """Whatever divides the queries, with keys that are more than they; a large score too."""
+    query, (key, value) = 5 * normal(*rows, queries, HEADS, 8), normal(2, *rows, keys, HEADS, 8)
+
+    def gradients(function):
+        def loss(*given):
+            return (function(*given) ** 2).mean()
+
+        return jax.jit(jax.value_and_grad(loss, (0, 1, 2)))(query, key, value)
+
+    expected = whole(*(x.astype(jnp.float32) for x in (query, key, value)))
+    np.testing.assert_allclose(
+        jax.jit(attend_by_blocks)(query, key, value), expected, atol=2e-6 * float(expected.max())
+    )
+    ours, theirs = gradients(attend_by_blocks), gradients(whole)
+    jax.tree_util.tree_map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5 * float(jnp.abs(b).max())),
+        ours,
+        theirs,
+    )
+
+
+def test_a_cpu_attends_by_blocks_where_scores_are_many_and_nobody_looks(monkeypatch):
+    calls = []
+
+    def noted(*given):
+        calls.append(given)
+        return attend_by_blocks(*given)
+
+    monkeypatch.setattr(attention_module, "attend_by_blocks", noted)
+    monkeypatch.setattr(attention_module.jax, "default_backend", lambda: "cpu")
+    module, x = Attention(HEADS, WIDTH, CHANNELS), normal(1, 256, CHANNELS)
+    params = {"params": random_params(module, x)}
+    calls.clear()
+    by_blocks = module.apply(params, x)
+    assert len(calls) == 1
+    looked_at, _ = module.apply(params, x, mutable=["intermediates"])
+    module.apply(params, x, None, jnp.zeros((1, 1, 256, 256)))
+    module.apply(params, x[:, 1:])
+    module.apply(params, x, x[:, 1:])
+    monkeypatch.setattr(attention_module.jax, "default_backend", lambda: "gpu")
+    on_another = module.apply(params, x)
+    assert len(calls) == 1
+    np.testing.assert_allclose(by_blocks, looked_at, atol=1e-6)
+    np.testing.assert_array_equal(on_another, looked_at)
 
 
 def test_every_grounding_token_is_attended_to_null_tokens_too():
