@@ -100,7 +100,7 @@ class LoadedModel:
         self,
         latents: Float[Array, "batch frame height width channel"],
         timesteps: Num[Array, " batch"],
-        text: Float[Array, "batch length width"],
+        text: Float[Array, "batch length text_width"],
         grounding: Float[Array, "batch frame token grounding_width"] | None = None,
         *,
         video: bool = True,

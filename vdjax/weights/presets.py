@@ -258,12 +258,15 @@ def get_preset(name: str) -> Preset:
     return PRESETS[name]()
 
 
-def build_config(kind: type, data: Mapping[str, Any], where: str) -> Any:
+def build_config(kind: type, data: Any, where: str) -> Any:
     """A configuration of that class from plain values, configurations within it too.
 
     Raises:
-        UserError: a field, named beside `where`, is unknown to this version of the package.
+        UserError: a field, named beside `where`, is unknown to this version of the package, or has
+            a value of another kind than it can have.
     """
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where} is {data!r}: it must be fields and their values")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     if unknown := sorted(set(data) - set(fields)):
         raise UserError(
@@ -279,4 +282,15 @@ def build_config(kind: type, data: Mapping[str, Any], where: str) -> Any:
         if nested and value is not None:
             value = build_config(nested, value, f"{where}.{name}")
         values[name] = tuple(value) if isinstance(value, list) else value
+        _check_kind(f"{where}.{name}", values[name], fields[name].default)
     return kind(**values)
+
+
+def _check_kind(where: str, value: Any, default: Any) -> None:
+    """Refuse a value that is not of the default's kind; where there is no default, anything goes."""
+    if default is dataclasses.MISSING or default is None:
+        return
+    kind = type(default)
+    known = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
+    if not known or (isinstance(value, bool) and kind is not bool):
+        raise UserError(f"{where} is {value!r}: it must be of type {kind.__name__}, like {default}")
