@@ -60,12 +60,7 @@ def denoised(preset, moments):
     import vdjax
     from vdjax.sample.guidance import gated_steps
     from vdjax.sample.loop import Sampler
-    from vdjax.systems.videodirectorgpt import (
-        GUIDANCE,
-        identity_embeddings,
-        scene_conditions,
-        start_latents,
-    )
+    from vdjax.systems.videodirectorgpt import identity_embeddings, scene_conditions, start_latents
 
     model = vdjax.load(preset)
     plan = vdjax.plan.plan(SENTENCE)
@@ -77,7 +72,7 @@ def denoised(preset, moments):
         model.params["unet"],
         latents,
         conditions,
-        jnp.float32(GUIDANCE),
+        jnp.float32(model.preset.guidance_scale),
         gated_steps(plan.alpha, STEPS),
     )
     steps = [latents, *trajectory]

@@ -132,7 +132,7 @@ def test_other_parts_are_checked_too(preset):
 
 def test_a_missing_file_is_named_with_the_way_out(preset):
     (preset / "clip.safetensors").unlink()
-    with pytest.raises(WeightsError, match=r"clip\.safetensors is missing; get it again: `git"):
+    with pytest.raises(WeightsError, match=r"clip\.safetensors is missing; make .* again, by"):
         store.load_checked(preset, "clip")
     assert [fault for fault in store.verify(preset) if "clip.safetensors is missing" in fault]
 

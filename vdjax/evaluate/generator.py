@@ -18,7 +18,7 @@ from jaxtyping import UInt8
 from vdjax.errors import UserError
 from vdjax.plan import VideoPlan
 from vdjax.systems.loaded import LoadedModel, load
-from vdjax.systems.videodirectorgpt import GUIDANCE, STEPS, film
+from vdjax.systems.videodirectorgpt import film
 
 FRAME = 128
 """Height and width of the frames that the detector was made for, in pixels."""
@@ -26,23 +26,28 @@ FRAME = 128
 
 @dataclass(frozen=True, kw_only=True)
 class Generator:
-    """Films plans with one model and one set of options; callable as `evaluate.layout.Render`."""
+    """Films plans with one model and one set of options; callable as `evaluate.layout.Render`.
+
+    Steps and guidance are the preset's own where they are None.
+    """
 
     model: LoadedModel
-    steps: int = STEPS
-    guidance: float = GUIDANCE
+    steps: int | None = None
+    guidance: float | None = None
     scheduler: str = "dpm++"
 
     @property
     def name(self) -> str:
         """Preset, fingerprint of the weights, and settings."""
-        digest = hashlib.sha256()
+        preset, digest = self.model.preset, hashlib.sha256()
+        steps = preset.num_inference_steps if self.steps is None else self.steps
+        guidance = preset.guidance_scale if self.guidance is None else self.guidance
         for path, leaf in jax.tree_util.tree_leaves_with_path(self.model.params):
             digest.update(jax.tree_util.keystr(path).encode())
             digest.update(np.asarray(leaf).tobytes())
         return (
-            f"{self.model.preset.name} {digest.hexdigest()[:12]}, {self.scheduler}, "
-            f"{self.steps} steps, guidance {self.guidance:g}"
+            f"{preset.name} {digest.hexdigest()[:12]}, {self.scheduler}, "
+            f"{steps} steps, guidance {guidance:g}"
         )
 
     def __call__(

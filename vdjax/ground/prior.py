@@ -33,9 +33,9 @@ class PriorConfig:
 
     `sample_clip` holds the predicted embedding within that distance of zero: 10 in Karlo's
     prior_model.py, 5 in the scheduler of diffusers' unCLIP pipeline, where embeddings have unit
-    variance. `unit_text` says whether the text's embedding is brought to length one. With a
-    guidance of 2 the storybook's draws are of the right name as often as with Karlo's 4, and of all
-    four looks.
+    variance. `unit_text` says whether the text's embedding is brought to length one, `mask_padding`
+    whether the padding after a text is hidden (diffusers: UnCLIPPipeline). With a guidance of 2 the
+    storybook's draws are of the right name as often as with Karlo's 4, and of all four looks.
     """
 
     embedding_width: int = 128
@@ -48,6 +48,7 @@ class PriorConfig:
     guidance_scale: float = 2.0
     sample_clip: float = 10.0
     unit_text: bool = True
+    mask_padding: bool = False
 
     @classmethod
     def karlo(cls) -> PriorConfig:
@@ -62,6 +63,7 @@ class PriorConfig:
             num_inference_steps=25,
             guidance_scale=4.0,
             unit_text=False,
+            mask_padding=True,
         )
 
 

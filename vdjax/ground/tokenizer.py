@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Bool, Int32
 
 PAD, BOS, UNKNOWN, EOS = "<pad>", "<start>", "<unknown>", "<end>"
 SPECIAL = (PAD, BOS, UNKNOWN, EOS)  # ids 0 to 3, as CLIPConfig names them
@@ -44,6 +44,10 @@ class Tokenizer:
             ids = [1, *encoding.ids[: self.length - 2], 3]
             row[: len(ids)] = ids
         return rows
+
+    def mask(self, texts: Sequence[str]) -> Bool[np.ndarray, "text length"]:
+        """Which ids are of the text, begin and end among them, and not of its padding."""
+        return self(texts) != SPECIAL.index(PAD)
 
     def pieces(self, text: str) -> list[str]:
         """The pieces behind the ids of one text, without begin, end and padding."""

@@ -33,10 +33,6 @@ from vdjax.sample.loop import Conditions, Sampler
 from vdjax.sample.noise import shared_noise
 from vdjax.systems.loaded import LoadedModel, blank_grounding, load
 
-STEPS = 8
-GUIDANCE = 3.0
-"""Defaults of the storybook weights, chosen on validation plans; at full size they are 50 and 9."""
-
 MAX_SEED = 2**32 - 1  # what a key of JAX is made of
 MAX_STEPS = 500  # beyond, the schedulers' timesteps (of 1,000) would repeat or stop short of noise
 MAX_FRAMES = 64
@@ -61,8 +57,8 @@ def film(
     prompt: str | Sequence[str] | VideoPlan,
     *,
     seed: int = 0,
-    steps: int = STEPS,
-    guidance: float = GUIDANCE,
+    steps: int | None = None,
+    guidance: float | None = None,
     alpha: float | None = None,
     scheduler: str = "dpm++",
     frames: int | None = None,
@@ -77,8 +73,9 @@ def film(
     Args:
         prompt: what to film.
         seed: same seed, same plan, same film on the same hardware.
-        steps: denoising steps per scene.
-        guidance: classifier-free guidance scale; 1 follows the text without emphasis.
+        steps: denoising steps per scene; the preset's own number where None.
+        guidance: classifier-free guidance scale; 1 follows the text without emphasis; the preset's
+            own where None.
         alpha: share of the steps that the layout guides, 0..1; the plan's own where None.
         scheduler: "dpm++", "ddim" or "pndm" (the paper's).
         frames: frames per scene; the preset's own where None.
@@ -89,7 +86,8 @@ def film(
         progress: told how far the work is.
 
     Raises:
-        UserError: an option is out of range, or `images` names an entity that the plan has not.
+        UserError: an option is out of range, `images` names an entity that the plan has not, or
+            the model lacks a part that the film needs.
     """
     _check_options(seed, steps, guidance, alpha, scheduler, frames)
     made = (
@@ -108,11 +106,22 @@ def film(
     enable_compilation_cache()
     model = preset if isinstance(preset, LoadedModel) else load(preset)
     count = frames or model.preset.num_frames
+    steps = model.preset.num_inference_steps if steps is None else steps
+    guidance = model.preset.guidance_scale if guidance is None else guidance
     alpha = made.alpha if alpha is None else alpha
     switch = gated_steps(alpha, steps)
+    if switch:
+        model.part("net")
     clock.lap("load")
 
-    embeddings = identity_embeddings(model, made, seed, pictures)
+    embeddings: dict[str, Float[Array, " projection"]] = {}
+    if _uses_images(model):
+        embeddings = identity_embeddings(model, made, seed, pictures)
+    elif pictures:
+        raise UserError(
+            f"picture for {min(pictures)!r}: {model.preset.name!r} knows entities by their names "
+            "alone; leave it out, or take a model whose tokens are of text and image"
+        )
     clock.lap("ground")
     sampler = Sampler(
         unet=model.preset.unet,
@@ -131,7 +140,7 @@ def film(
         progress(label, 0, total)
         began = time.perf_counter()
         trajectory = sampler.stream(
-            model.params["unet"], latents, conditions, jnp.float32(guidance), switch
+            model.part("unet"), latents, conditions, jnp.float32(guidance), switch
         )
         for done, latents in enumerate(trajectory, 1):
             jax.block_until_ready(latents)
@@ -192,6 +201,9 @@ def scene_conditions(
 ) -> Conditions:
     """Text states and grounding tokens of scene `number` (from 1), behind unconditional twins."""
     scene = plan.scene(number)
+    text_states = model.encode_text(["", scene.description])
+    if "net" not in model.params:
+        return Conditions(text=text_states, grounding=_no_tokens(model, frames))
     who = identities(plan)
     names = [*scene.entities, scene.background]
     whole: list[Box | None] = [(0.0, 0.0, 1.0, 1.0)] * frames
@@ -212,8 +224,9 @@ def scene_conditions(
                 box_array[0, frame, place], present[0, frame, place] = box, True
     text = np.zeros(blank.text.shape, np.float32)
     image = np.zeros(blank.image.shape, np.float32)
-    text[0, places] = model.embed_text([base_name(name) for name in names])
-    image[0, places] = jnp.stack([embeddings[who[number, name]] for name in names])
+    text[0, places] = model.tell_entities([base_name(name) for name in names])
+    if _uses_images(model):
+        image[0, places] = jnp.stack([embeddings[who[number, name]] for name in names])
     has = np.zeros((1, size), bool)
     has[0, places] = True
     conditional = Grounding(
@@ -222,12 +235,24 @@ def scene_conditions(
         text=jnp.asarray(text),
         image=jnp.asarray(image),
         has_text=jnp.asarray(has),
-        has_image=jnp.asarray(has & image_grounding),
+        has_image=jnp.asarray(has & (image_grounding and _uses_images(model))),
     )
     both = jax.tree_util.tree_map(
         lambda a, b: jnp.concatenate([a, b]), conditional.nothing(), conditional
     )
-    return Conditions(text=model.encode_text(["", scene.description]), grounding=model.ground(both))
+    return Conditions(text=text_states, grounding=model.ground(both))
+
+
+def _uses_images(model: LoadedModel) -> bool:
+    """Whether an entity's token is also of a picture. GLIGEN's own tokens of pictures are not made
+    here: their features are of another space than the prior draws from."""
+    grounding = model.preset.grounding
+    return "net" in model.params and not (grounding.text_only or grounding.raw_features)
+
+
+def _no_tokens(model: LoadedModel, frames: int) -> Float[Array, "2 frame 1 width"]:
+    """What stands where a network without gated layers would have its tokens; nobody reads it."""
+    return jnp.zeros((2, frames, 1, model.preset.unet.grounding_width))
 
 
 def start_latents(
@@ -242,14 +267,14 @@ def start_latents(
 def _check_options(seed, steps, guidance, alpha, scheduler, frames) -> None:
     if not _whole(seed, 0, MAX_SEED):
         raise UserError(f"seed is {seed}: it must be a whole number from 0 to {MAX_SEED}")
-    if not _whole(steps, 1, MAX_STEPS):
+    if steps is not None and not _whole(steps, 1, MAX_STEPS):
         raise UserError(
-            f"steps is {steps}: it must be a whole number from 1 to {MAX_STEPS}; "
-            f"{STEPS} is the default"
+            f"steps is {steps}: it must be a whole number from 1 to {MAX_STEPS}; left out, it is "
+            "the preset's"
         )
-    if not 0 <= guidance <= 100:
+    if guidance is not None and not 0 <= guidance <= 100:
         raise UserError(
-            f"guidance is {guidance}: it must be from 0 to 100; {GUIDANCE:g} is the default"
+            f"guidance is {guidance}: it must be from 0 to 100; left out, it is the preset's"
         )
     if alpha is not None and not 0 <= alpha <= 1:
         raise UserError(f"alpha is {alpha}: it is a share of the steps and must be from 0 to 1")

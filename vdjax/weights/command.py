@@ -86,8 +86,8 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from vdjax.weights.size import misfits
     from vdjax.weights.store import read_manifest, verify
+    from vdjax.weights.system import misfits
 
     faults = verify(options.folder) or misfits(options.folder)
     for fault in faults:

@@ -27,6 +27,12 @@ PICTURE_WAVES = 8  # of the storybook preset: the finest wave is a cell in a box
 class Preset:
     """Every configuration of one system.
 
+    `clip` tells who is in a scene, in text and pictures; `text_encoder` reads what happens there,
+    where that is another network than `clip`. `num_inference_steps` and `guidance_scale` are what a
+    film is made with unless it is told otherwise: 8 and 3 are chosen on validation plans of the
+    storybook weights; ModelScope's own are 50 and 9 (diffusers: TextToVideoSDPipeline), Stable
+    Diffusion's 50 and 7.5.
+
     `shared_noise` is the share of the noise's variance that the frames of a clip have in common
     (PYoCo's mixed noise, Ge et al. 2023): 0 for full-size weights, which were trained without.
     """
@@ -36,10 +42,18 @@ class Preset:
     shared_noise: float = 0.0
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     clip: CLIPConfig = field(default_factory=CLIPConfig)
+    text_encoder: CLIPConfig | None = field(default=None, metadata={"kind": CLIPConfig})
     unet: UNet3DConfig = field(default_factory=UNet3DConfig)
     grounding: GroundingConfig = field(default_factory=GroundingConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    num_inference_steps: int = 8
+    guidance_scale: float = 3.0
+
+    @property
+    def scene_text(self) -> CLIPConfig:
+        """What reads the text of scenes."""
+        return self.text_encoder or self.clip
 
     @classmethod
     def storybook(cls) -> Preset:
@@ -121,6 +135,8 @@ class Preset:
             autoencoder=AutoencoderConfig.stable_diffusion(256),
             clip=CLIPConfig.vit_h_text(),
             unet=_MODELSCOPE,
+            num_inference_steps=50,
+            guidance_scale=9.0,
         )
 
     @classmethod
@@ -139,8 +155,8 @@ class Preset:
     def videodirectorgpt(cls) -> Preset:
         """ModelScope with the paper's gated layers: one token of image, text and box per entity.
 
-        `clip` is what entities are told by, ViT-L/14 as Karlo's prior needs it; the text of scenes
-        is read by ModelScope's (`CLIPConfig.vit_h_text`).
+        Entities are told by ViT-L/14, as Karlo's prior needs it; scenes are read by ModelScope's
+        text encoder.
 
         The paper names the parts of the grounding MLP but not their widths (section 3.2). Ours are
         CLIP ViT-L/14's 768 for both projections, as for what enters them, and GLIGEN's elsewhere.
@@ -149,6 +165,7 @@ class Preset:
             cls.lvd(),
             name="videodirectorgpt",
             clip=CLIPConfig.vit_l(),
+            text_encoder=CLIPConfig.vit_h_text(),
             prior=PriorConfig.karlo(),
             grounding=GroundingConfig(
                 text_width=768, image_width=768, projection_width=768, **_GLIGEN
@@ -172,6 +189,8 @@ class Preset:
             autoencoder=AutoencoderConfig.stable_diffusion(512),
             clip=CLIPConfig.vit_l(),
             unet=unet,
+            num_inference_steps=50,
+            guidance_scale=7.5,
         )
 
     @classmethod
@@ -184,6 +203,8 @@ class Preset:
             clip=CLIPConfig.vit_h_text(),
             unet=replace(_MODELSCOPE, sample_size=96, temporal=False),
             noise=NoiseConfig(prediction_type="v_prediction"),
+            num_inference_steps=50,
+            guidance_scale=7.5,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -197,7 +218,8 @@ class Preset:
         Raises:
             UserError: a field is unknown to this version of the package.
         """
-        return _build(cls, data, "preset")
+        preset: Preset = build_config(cls, data, "preset")
+        return preset
 
 
 _MODELSCOPE = UNet3DConfig(
@@ -236,7 +258,15 @@ def get_preset(name: str) -> Preset:
     return PRESETS[name]()
 
 
-def _build(kind: type, data: Mapping[str, Any], where: str):
+def build_config(kind: type, data: Any, where: str) -> Any:
+    """A configuration of that class from plain values, configurations within it too.
+
+    Raises:
+        UserError: a field, named beside `where`, is unknown to this version of the package, or has
+            a value of another kind than it can have.
+    """
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where} is {data!r}: it must be fields and their values")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     if unknown := sorted(set(data) - set(fields)):
         raise UserError(
@@ -246,7 +276,21 @@ def _build(kind: type, data: Mapping[str, Any], where: str):
     values = {}
     for name, value in data.items():
         default = fields[name].default_factory
+        nested = fields[name].metadata.get("kind")
         if default is not dataclasses.MISSING:
-            value = _build(type(default()), value, f"{where}.{name}")
+            nested = type(default())
+        if nested and value is not None:
+            value = build_config(nested, value, f"{where}.{name}")
         values[name] = tuple(value) if isinstance(value, list) else value
+        _check_kind(f"{where}.{name}", values[name], fields[name].default)
     return kind(**values)
+
+
+def _check_kind(where: str, value: Any, default: Any) -> None:
+    """Refuse a value that is not of the default's kind; where there is no default, anything goes."""
+    if default is dataclasses.MISSING or default is None:
+        return
+    kind = type(default)
+    known = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
+    if not known or (isinstance(value, bool) and kind is not bool):
+        raise UserError(f"{where} is {value!r}: it must be of type {kind.__name__}, like {default}")

@@ -6,6 +6,7 @@ is a folder of such files with a `manifest.json`, so that a file that was cut sh
 out is refused by name before anything runs on it. Nothing is ever unpickled.
 
 Files of gigabytes are written leaf by leaf (`write_leaves`) and mapped into memory (`map_checked`).
+Their headers say so, and their leaves begin where XLA can use them as they lie on the disk.
 """
 
 from __future__ import annotations
@@ -28,11 +29,10 @@ from vdjax.files import output_error, replace_file
 
 MANIFEST = "manifest.json"
 _FORMAT = "vdjax-weights"
-_CONFIG = "config"
-_REPAIR = (
-    "get it again: `git checkout -- vdjax/weights` in a clone, "
-    "`pip install --force-reinstall vdjax` otherwise"
-)
+_CONFIG, _READ = "config", "read"
+_MAPPED = "mapped"
+ALIGNMENT = 64
+"""Bytes; XLA on a processor takes memory that begins at a multiple of it without a copy."""
 
 # The names that the file format has for dtypes; safetensors' own numpy reader knows no bfloat16.
 DTYPES: dict[str, Any] = {
@@ -138,17 +138,26 @@ def write_leaves(
 ) -> dict[str, Any]:
     """Write a tree as `save_tree` does, one leaf in memory at a time; return size and checksum.
 
-    The file is written where it is to be: what is half written is for the caller to remove.
+    The file is written where it is to be: what is half written is for the caller to remove. It is
+    one to be mapped (`is_mapped`): all but odd-sized leaves begin at multiples of `ALIGNMENT`.
 
     Raises:
         OutputError: the file cannot be written.
         ValueError: a leaf's values are not of its shape and dtype.
     """
-    # Wider numbers first, as safetensors has it, so that each starts at a multiple of its width.
-    ordered = sorted(leaves, key=lambda leaf: (-np.dtype(DTYPES[leaf.dtype]).itemsize, leaf.path))
-    header: dict[str, Any] = {}
+    # The format knows no gaps: leaves that keep the next one aligned come first, then wider numbers
+    # before others, so that each starts at a multiple of its width.
+    ordered = sorted(
+        leaves,
+        key=lambda leaf: (
+            leaf.size % ALIGNMENT > 0,
+            -np.dtype(DTYPES[leaf.dtype]).itemsize,
+            leaf.path,
+        ),
+    )
+    header: dict[str, Any] = {"__metadata__": {_READ: _MAPPED}}
     if config is not None:
-        header["__metadata__"] = {_CONFIG: json.dumps(config, sort_keys=True)}
+        header["__metadata__"][_CONFIG] = json.dumps(config, sort_keys=True)
     at = 0
     for leaf in ordered:
         offsets = [at, at := at + leaf.size]
@@ -158,7 +167,7 @@ def write_leaves(
             "data_offsets": offsets,
         }
     text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
+    text += b" " * (-(8 + len(text)) % ALIGNMENT)
     digest = hashlib.sha256()
     try:
         with Path(path).open("xb") as file:
@@ -180,6 +189,16 @@ def write_leaves(
     except OSError as error:
         raise output_error(error, Path(path)) from error
     return {"bytes": 8 + len(text) + at, "sha256": digest.hexdigest()}
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> dict[str, Any]:
+    """Write a file that is no tree, such as a tokenizer; return size and checksum.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    replace_file(Path(path), data)
+    return _fingerprint(data)
 
 
 def load_checked(
@@ -223,6 +242,8 @@ def map_checked(
     try:
         if path.stat().st_size != recorded["bytes"]:
             raise _damaged(path, f"has {path.stat().st_size} bytes instead of {recorded['bytes']}")
+        with safetensors.safe_open(path, framework="numpy"):
+            pass  # which sees that the header speaks of every byte once
         header, start = read_header(path)
         data = (
             np.memmap(path, np.uint8, mode="r", offset=start) if recorded["bytes"] > start else b""
@@ -236,7 +257,13 @@ def map_checked(
         }
     except OSError as error:
         raise _unreadable(path, error) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        safetensors.SafetensorError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise _not_whole(path, error) from error
     return _nest(flat), config_of(header)
 
@@ -257,6 +284,14 @@ def read_header(path: str | os.PathLike[str]) -> tuple[dict[str, Any], int]:
     if not isinstance(header, dict):
         raise ValueError("the header is no mapping")
     return header, 8 + size
+
+
+def is_mapped(header: Mapping[str, Any]) -> bool:
+    """Whether a file is used as it lies on the disk, in the dtypes that it has: a converted one.
+
+    Others, written by `save_tree`, hold numbers that were narrowed for the journey.
+    """
+    return header.get("__metadata__", {}).get(_READ) == _MAPPED
 
 
 def config_of(header: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -313,7 +348,8 @@ def _recorded(path: Path) -> dict[str, Any]:
     if path.name not in files:
         listed = ", ".join(files)
         raise WeightsError(
-            f"{path.with_name(MANIFEST)} lists no {path.name}; it lists {listed}; {_REPAIR}"
+            f"{path.with_name(MANIFEST)} lists no {path.name}; it lists {listed}; "
+            f"{_repair(path.parent)}"
         )
     return files[path.name]
 
@@ -327,17 +363,30 @@ def _read(path: Path) -> bytes:
 
 def _unreadable(path: Path, error: OSError) -> WeightsError:
     if isinstance(error, FileNotFoundError):
-        return WeightsError(f"weight file {path} is missing; {_REPAIR}")
+        return WeightsError(f"weight file {path} is missing; {_repair(path.parent)}")
     reason = (error.strerror or str(error)).lower()
     return WeightsError(f"weight file {path} cannot be read: {reason}")
 
 
 def _not_whole(path: Path, error: Exception) -> WeightsError:
-    return WeightsError(f"{path} is not a whole safetensors file ({error}); {_REPAIR}")
+    return WeightsError(f"{path} is not a whole safetensors file ({error}); {_repair(path.parent)}")
 
 
 def _damaged(path: Path, seen: str) -> WeightsError:
-    return WeightsError(f"weight file {path} is damaged: it {seen}; {_REPAIR}")
+    return WeightsError(f"weight file {path} is damaged: it {seen}; {_repair(path.parent)}")
+
+
+def _repair(folder: Path) -> str:
+    """The way out, for weights that ship and for those that somebody made."""
+    if folder.resolve().parent == Path(__file__).resolve().parent:
+        return (
+            "get it again: `git checkout -- vdjax/weights` in a clone, "
+            "`pip install --force-reinstall vdjax` otherwise"
+        )
+    return (
+        f"make {folder} again, by `vdjax weights convert` of PyTorch weights or `vdjax ship` of "
+        "your own"
+    )
 
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -359,15 +408,26 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        if foreign := _foreign(folder):
+            raise WeightsError(
+                f"{folder} holds {foreign}, so it is as PyTorch's libraries save models: write "
+                f"`vdjax weights convert {folder} OUT`, and load OUT"
+            ) from error
         raise WeightsError(
-            f"{folder} has no {MANIFEST}, so it holds no weights; {_REPAIR}"
+            f"{folder} has no {MANIFEST}, so it holds no weights; {_repair(folder)}"
         ) from error
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} cannot be read ({error}); {_REPAIR}") from error
+        raise WeightsError(f"{path} cannot be read ({error}); {_repair(folder)}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise WeightsError(f"{path} is no manifest of weights; {_REPAIR}")
+        raise WeightsError(f"{path} is no manifest of weights; {_repair(folder)}")
     files: dict[str, dict[str, Any]] = content["files"]
     return files
+
+
+def _foreign(folder: Path) -> str:
+    """A file that only models of other libraries have; "" where there is none."""
+    names = ("model_index.json", "config.json", "configuration.json")
+    return next((name for name in names if (folder / name).exists()), "")
 
 
 def _fingerprint(data: bytes) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from vdjax.model.params import merge_params
 from vdjax.model.unet3d import UNet3D
 from vdjax.weights.convert.run import convert
 from vdjax.weights.presets import Preset
-from vdjax.weights.size import misfits
 from vdjax.weights.store import load_checked, map_checked, verify
+from vdjax.weights.system import misfits
 
 
 def flat(tree):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from vdjax.model.params import GATED
 from vdjax.weights.convert import autoencoder, clip, modelscope, prior, unet2d, unet3d
 from vdjax.weights.convert.rules import Move, Rule, plan_conversion
 from vdjax.weights.convert.settings import kind_of
-from vdjax.weights.convert.source import Source, Tensor, read_json
+from vdjax.weights.convert.source import HALF, Source, Tensor, read_json
+from vdjax.weights.convert.tokenizer import convert_tokenizer, find_tokenizer
 from vdjax.weights.convert.unets import POSITION_NET, Denoiser, wanted
 from vdjax.weights.presets import PRESETS, Preset, get_preset
 
@@ -26,16 +27,17 @@ PREDICTIONS = ("epsilon", "v_prediction")
 FLOATS = ("F64", "F32", "F16", "BF16")
 SCHEDULER = Path("scheduler", "scheduler_config.json")
 
-# The name of the file by the kind of CLIP in it.
+# The name of the file by the kind of CLIP in it: what shares no space with pictures reads scenes.
 _TOWERS = {
-    **dict.fromkeys(clip.TEXT, "text_encoder"),
+    "CLIPTextModel": "text_encoder",
+    "CLIPTextModelWithProjection": "clip_text",
     **dict.fromkeys(clip.VISION, "image_encoder"),
     **dict.fromkeys(clip.BOTH, "clip"),
 }
+_READERS = ("text_encoder", "clip_text", "clip")
+DENOISERS = (*unet3d.KINDS, *unet2d.KINDS, *modelscope.KINDS)
 KINDS = (
-    *unet3d.KINDS,
-    *unet2d.KINDS,
-    *modelscope.KINDS,
+    *DENOISERS,
     *autoencoder.KINDS,
     *prior.KINDS,
     *clip.KINDS,
@@ -44,15 +46,34 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Part:
-    """One file to be: its name, its configuration, and by leaf what fills it."""
+    """One file to be: its name, its configuration, and by leaf what fills it; and, of a text tower,
+    the tokenizer that goes with it, where it was saved with one."""
 
     name: str
     config: Mapping[str, Any]
     moves: Mapping[str, tuple[Move, Tensor]]
+    tokenizer: bytes | None = None
 
     @property
     def parameters(self) -> int:
         return sum(math.prod(move.shape) for move, _ in self.moves.values())
+
+    @property
+    def notes(self) -> list[str]:
+        """What somebody who converts it may want to know, a line each."""
+        found = []
+        files = sorted({tensor.file for _, tensor in self.moves.values()})
+        if half := [file for file in files if HALF in file.name]:
+            found.append(
+                f"{self.name} is taken in half precision, from {half[0].name}: "
+                f"{half[0].parent} has no other"
+            )
+        if self.name in _READERS and self.tokenizer is None:
+            found.append(
+                f"{self.name} has no tokenizer beside it (vocab.json and merges.txt, or "
+                "tokenizer.json): it cannot be told a text"
+            )
+        return found
 
 
 def kind_of_source(source: Source) -> str:
@@ -92,7 +113,11 @@ def _simple(source: Source, kind: str) -> Part:
         module, name, rules = clip, _TOWERS[kind], clip.RULES
     config = module.configure(source.config or {})
     moves = _moves(source, rules, module.wanted(config))
-    return Part(name, asdict(config), moves)
+    tokenizer = None
+    if kind in (*clip.TEXT, *clip.BOTH):
+        folder = find_tokenizer(source.path)
+        tokenizer = None if folder is None else convert_tokenizer(folder, config)
+    return Part(name, asdict(config), moves, tokenizer)
 
 
 def _denoiser(source: Source, kind: str, preset: Preset | None) -> list[Part]:
@@ -112,12 +137,15 @@ def _denoiser(source: Source, kind: str, preset: Preset | None) -> list[Part]:
     matching = preset or next(
         (p for p in map(get_preset, _full_sizes()) if _of_preset(p) == denoiser), None
     )
-    base = matching or Preset(name=kind or "unet", num_frames=16 if denoiser.unet.temporal else 1)
+    usual = get_preset("modelscope" if denoiser.unet.temporal else "sd15")
+    base = matching or replace(usual, name=kind or "unet")
     noise = asdict(base.noise) | _noise(source)
     config = {
         "name": base.name,
         "num_frames": base.num_frames,
         "shared_noise": base.shared_noise,
+        "num_inference_steps": base.num_inference_steps,
+        "guidance_scale": base.guidance_scale,
         "unet": asdict(denoiser.unet),
         "noise": noise,
     }

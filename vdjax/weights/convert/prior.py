@@ -81,6 +81,7 @@ def configure(data: Mapping[str, Any]) -> PriorConfig:
         guidance_scale=karlo.guidance_scale,
         sample_clip=karlo.sample_clip,
         unit_text=karlo.unit_text,
+        mask_padding=karlo.mask_padding,
     )
 
 

@@ -20,16 +20,18 @@ import numpy as np
 from vdjax.errors import OutputError, WeightsError
 from vdjax.files import output_error
 from vdjax.weights.convert import hub
-from vdjax.weights.convert.plan import KINDS, Part, plan_source
+from vdjax.weights.convert.plan import DENOISERS, KINDS, Part, plan_source
 from vdjax.weights.convert.rules import Move
 from vdjax.weights.convert.settings import kind_of
 from vdjax.weights.convert.source import Tensor, config_of, is_pipeline, open_source, parts_of
+from vdjax.weights.parts import tokenizer_of
 from vdjax.weights.store import (
     DTYPES,
     MANIFEST,
     Leaf,
     read_manifest,
     save_manifest,
+    write_bytes,
     write_leaves,
 )
 
@@ -78,6 +80,9 @@ def convert(
         raise WeightsError(f"{source} has more than one {twice[0]}: convert its folders one by one")
     if taken := sorted({f"{name}.safetensors" for name in names} & before.keys()):
         raise OutputError(f"{out} holds {taken[0]} already: remove it, or choose another place")
+    for part in parts:
+        for note in part.notes:
+            report(f"note: {note}")
     leaves = {part.name: _leaves(part, dtype) for part in parts}
     _check_room(out, sum(leaf.size for some in leaves.values() for leaf in some))
     sizes: dict[str, int] = {}
@@ -88,6 +93,9 @@ def convert(
             file = f"{part.name}.safetensors"
             files[file] = write_leaves(work / file, leaves[part.name], part.config)
             sizes[part.name] = files[file]["bytes"]
+            if part.tokenizer is not None:
+                file = tokenizer_of(part.name)
+                files[file] = write_bytes(work / file, part.tokenizer)
         save_manifest(work, files)
     return Conversion(out, {part.name: part.parameters for part in parts}, sizes, left_out)
 
@@ -108,7 +116,8 @@ def _planned(path: Path, preset: str | None) -> tuple[list[Part], dict[str, str]
     left_out: dict[str, str] = {}
     for name, folder in parts_of(path).items():
         kind = kind_of(config_of(folder) or {})
-        if kind in KINDS:
+        # A UNet of another name is one of pictures in a chain of several, as Karlo's decoder is.
+        if kind in KINDS and (kind not in DENOISERS or name == "unet"):
             parts += plan_source(open_source(folder), preset if name == "unet" else None)
         else:
             left_out[name] = kind or "no class"
@@ -203,7 +212,8 @@ def _sweep(out: Path) -> None:
     """Remove what conversions to this place left behind that were killed."""
     for path in out.parent.glob(f".{out.name}.*.partial"):
         pid = path.name.split(".")[-2]
-        if pid.isdigit() and not _alive(int(pid)):
+        # Our own number on it means another's, of before this machine or container began anew.
+        if pid.isdigit() and (int(pid) == os.getpid() or not _alive(int(pid))):
             shutil.rmtree(path, ignore_errors=True)
 
 

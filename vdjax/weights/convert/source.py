@@ -26,6 +26,8 @@ PIPELINE = "model_index.json"
 
 # diffusers' and transformers' names for the weights of a model; a variant ("fp16") stands between.
 USUAL = ("diffusion_pytorch_model", "model")
+HALF = ".fp16."
+"""In the name of a file of weights in half precision, beside a whole one or without."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ def _in_folder(folder: Path) -> dict[str, Tensor]:
     files = sorted(folder.glob("*.safetensors"))
     usual = [path for path in (*indices, *files) if path.name.partition(".")[0] in USUAL]
     plain = [path for path in usual if path.name.split(".", 1)[1] in ("safetensors", INDEX[1:])]
-    for found in (plain, indices, usual, files):
+    half = [path for path in usual if HALF in path.name]
+    for found in (plain, indices, usual, half, files):
         if len(found) == 1:
             return _sharded(found[0]) if found[0].name.endswith(INDEX) else _in_file(found[0])
     if files:
