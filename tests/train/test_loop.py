@@ -307,7 +307,7 @@ def test_several_devices_learn_what_one_learns(unbroken, program, tmp_path, devi
     np.testing.assert_allclose(spread["line"]["w"], alone["line"]["w"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("sent, code", [(signal.SIGTERM, 143), (signal.SIGINT, None)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, None)])
 def test_a_signal_ends_a_run_after_its_step_and_nothing_learnt_is_lost(
     unbroken, program, tmp_path, sent, code
 ):

@@ -28,6 +28,7 @@ from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.model.hf import CLIP, Autoencoder
 from vdjax.model.params import fill_params, init_unet
 from vdjax.model.unet3d import UNet3D
+from vdjax.runtime import jit
 from vdjax.systems.memory import check_memory
 from vdjax.weights.parts import KNOWN, Part, clip_parts, read_parts, tokenizer_of
 from vdjax.weights.presets import PRESETS, Preset, get_preset
@@ -227,18 +228,18 @@ class _Programs:
         autoencoder, clip = Autoencoder(preset.autoencoder), CLIP(preset.clip)
         scenes = clip if preset.text_encoder is None else CLIP(preset.text_encoder)
 
-        @partial(jax.jit, static_argnames="video")
+        @partial(jit, static_argnames="video")
         def unet(params, latents, timesteps, text, grounding, *, video):
             return UNet3D(preset.unet).apply(
                 {"params": params}, latents, timesteps, text, grounding, video=video
             )
 
-        @jax.jit
+        @jit
         def decode(params, latents):
             images = autoencoder.decode(params, latents)
             return jnp.clip(jnp.round((images + 1.0) * 127.5), 0, 255).astype(jnp.uint8)
 
-        @jax.jit
+        @jit
         def prior(params, key, embedding, states, null_embedding, null_states, masks):
             drawn = sample_embeddings(
                 PriorTransformer(preset.prior),
@@ -253,12 +254,12 @@ class _Programs:
             return drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)
 
         self.unet, self.decode, self.prior = unet, decode, prior
-        self.text = jax.jit(clip.text)
-        self.scene_text = jax.jit(scenes.text)
-        self.embed_text = jax.jit(clip.embed_text)
-        self.project_text = jax.jit(clip.project_text)
-        self.embed_image = jax.jit(clip.embed_image)
-        self.ground = jax.jit(lambda p, g: GroundingNet(preset.grounding).apply({"params": p}, g))
+        self.text = jit(clip.text)
+        self.scene_text = jit(scenes.text)
+        self.embed_text = jit(clip.embed_text)
+        self.project_text = jit(clip.project_text)
+        self.embed_image = jit(clip.embed_image)
+        self.ground = jit(lambda p, g: GroundingNet(preset.grounding).apply({"params": p}, g))
 
 
 def blank_grounding(preset: Preset, batch: int, frames: int) -> Grounding:
