@@ -8,7 +8,7 @@ from benchmarks.options import Options, run
 from benchmarks.table import NAMES, Table, gibibytes
 
 ABOUT = (
-    "Two guided steps (batch 2) in a process that has one side only. Of a CPU, what the process "
+    "Guided steps (batch 2) in a process that has one side only. Of a CPU, what the process "
     "holds in all, libraries included; of a GPU, what the library's allocator gave out."
 )
 HEADER = ("network", "side", "weights", "peak, compiling too", "peak, compiled before", "ratio")

@@ -36,7 +36,7 @@ def parser(about: str) -> argparse.ArgumentParser:
     """The options of every table."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--sizes", default="mid,full", help=f"of {', '.join(SIZES)}")
-    parser.add_argument("--sides", default=",".join(SIDES), help=f"of {', '.join(SIDES)}")
+    parser.add_argument("--sides", help=f"of {', '.join(SIDES)}; default: all")
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument(
         "--dtype",
@@ -47,7 +47,11 @@ def parser(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, help="measurements of each side")
     parser.add_argument("--steps", type=int, default=8, help="denoising steps of a clip")
     parser.add_argument("--scheduler", choices=SCHEDULERS, default="dpm++")
-    parser.add_argument("--quick", action="store_true", help="a tiny network, to try the scripts")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a tiny network, to try the scripts; without torch.compile unless --sides names it",
+    )
     return parser
 
 
@@ -61,7 +65,9 @@ def read(arguments: argparse.Namespace) -> Options:
         SystemExit: a size or a side is unknown, or a number is not positive.
     """
     sizes = ["tiny"] if arguments.quick else arguments.sizes.split(",")
-    sides = arguments.sides.split(",")
+    # torch.compile takes minutes, whatever the size.
+    usual = SIDES[:2] if arguments.quick else SIDES
+    sides = arguments.sides.split(",") if arguments.sides else usual
     for kind, names, known in (("size", sizes, SIZES), ("side", sides, SIDES)):
         if strangers := [name for name in names if name not in known]:
             raise SystemExit(f"{kind} {strangers[0]!r} is unknown: use {', '.join(known)}")

@@ -40,9 +40,10 @@ class Theirs:
         self.scheduler = make_scheduler(options.scheduler)
 
     def compiled(self) -> Theirs:
-        """The same weights through `torch.compile`."""
+        """The same weights through `torch.compile`, one program per shape, as XLA makes them."""
         twin = object.__new__(Theirs)
-        twin.__dict__ = {**self.__dict__, "network": torch.compile(self.module)}
+        network = torch.compile(self.module, dynamic=False)
+        twin.__dict__ = {**self.__dict__, "network": network}
         twin.scheduler = make_scheduler(self.options.scheduler)
         return twin
 
