@@ -323,7 +323,7 @@ def test_too_little_memory_is_said_before_anything_is_read(written, folder, monk
     line = refusal(folder)
     assert f"the weights in {folder} take 0.0 GB of memory" in line
     assert "convert them again with `--dtype bfloat16`" in line
-    assert GIB > sizes
+    assert sizes < GIB
 
 
 def test_pytorchs_own_folder_is_to_be_converted_first(written):

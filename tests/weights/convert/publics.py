@@ -56,7 +56,9 @@ SCHEDULER = {"beta_schedule": "scaled_linear", "prediction_type": "epsilon"}
 
 def vocabulary() -> dict[str, int]:
     """Every byte, every byte at a word's end, the merges, begin and end: in CLIP's order."""
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet(), key=lambda letter: (letter != "!", letter))
+    letters = sorted(
+        pre_tokenizers.ByteLevel.alphabet(), key=lambda letter: (letter != "!", letter)
+    )
     ends = [f"{letter}</w>" for letter in letters]
     merged = ["".join(pair) for pair in MERGES]
     return {p: i for i, p in enumerate([*letters, *ends, *merged, BEGIN, END])}
@@ -183,4 +185,3 @@ def make_system(folder: Path, **options: Any) -> Path:
     save_tree(folder / "guided.safetensors", half, asdict(grounding))
     write_manifest(folder)
     return folder
-
