@@ -339,3 +339,26 @@ def test_leaves_that_are_not_the_configurations_are_named(tmp_path, unet3d_model
     assert "conv_in/bias is missing" in faults[0]
     assert "new is of no use here" in faults[1]
     assert "conv_out/bias is (7,), its configuration says (4,)" in faults[2]
+
+
+def test_a_network_of_another_place_in_a_chain_is_left_out(tmp_path, unet3d_model):
+    """Karlo's pipeline has UNets that turn embeddings into pictures: none of ours."""
+    folder = pipeline(tmp_path / "in", unet3d_model)
+    unet3d_model.save(folder / "decoder")
+    made = convert(folder, tmp_path / "out")
+    assert made.left_out["decoder"] == "UNet3DConditionModel"
+    assert list(made.parameters) == ["unet"]
+
+
+def test_leaves_begin_where_they_can_be_used_as_they_lie(tmp_path, unet3d_model):
+    from vdjax.weights.store import ALIGNMENT, is_mapped, read_header
+
+    convert(unet3d_model.save(tmp_path / "in"), tmp_path / "out")
+    header, start = read_header(tmp_path / "out" / "unet.safetensors")
+    assert is_mapped(header)
+    assert start % ALIGNMENT == 0
+    places = [e["data_offsets"] for name, e in header.items() if name != "__metadata__"]
+    even = [first for first, last in places if (last - first) % ALIGNMENT == 0]
+    assert len(even) > len(places) / 3
+    assert all(first % ALIGNMENT == 0 for first in even)
+    load_file(tmp_path / "out" / "unet.safetensors")  # and the format's own reader agrees
