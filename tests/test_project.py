@@ -151,8 +151,8 @@ MAY_IMPORT = {
     "weights": {*WRITES_FILES, "model", "ground"},
     "media": {*WRITES_FILES, "plan"},
     "ground": {*EVERYWHERE, "plan", "model"},
-    "sample": {*EVERYWHERE, "plan", "ground", "model", "progress"},
-    "inspect": {*EVERYWHERE, "plan", "ground", "model", "sample"},
+    "sample": {*EVERYWHERE, "plan", "ground", "model", "progress", "runtime"},
+    "inspect": {*EVERYWHERE, "plan", "ground", "model", "sample", "runtime"},
     "widgets": {*EVERYWHERE, "plan", "inspect", "media"},
     "systems": {
         *(*WRITES_FILES, "plan", "ground", "model", "sample", "weights", "media", "progress"),
