@@ -232,7 +232,7 @@ def test_a_clip_in_halves_is_a_clip(tmp_path, written, model):
 def test_a_converted_folder_makes_the_papers_film_from_the_command_line(
     written, tmp_path, vdjax_command
 ):
-    """Entity text, prior, image embedding, fused token, UNet, frames; with the preset's defaults."""
+    """Entity text, prior, image embedding, fused token, UNet, frames; by the preset's defaults."""
     from PIL import Image
 
     picture = np.zeros((30, 40, 3), np.uint8) + np.uint8([220, 30, 30])
@@ -286,7 +286,7 @@ def test_a_network_of_text_boxes_films_without_prior_or_pictures(tmp_path):
     ids = jnp.asarray(model.tokenizer(["cat"]))
     pooled = CLIP(model.preset.clip).text(model.params["clip"], ids)[1]
     np.testing.assert_allclose(model.tell_entities(["cat"]), pooled, atol=1e-5)
-    with pytest.raises(UserError, match="picture for 'cat': .* by their names alone"):
+    with pytest.raises(UserError, match=r"picture for 'cat': .* by their names alone"):
         film(SENTENCE, preset=model, images={"cat": np.zeros((9, 9, 3), np.uint8)})
 
 
