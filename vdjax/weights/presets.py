@@ -287,7 +287,7 @@ def build_config(kind: type, data: Any, where: str) -> Any:
 
 
 def _check_kind(where: str, value: Any, default: Any) -> None:
-    """Refuse a value that is not of the default's kind; where there is no default, anything goes."""
+    """Refuse a value of another kind than the default's; without a default anything goes."""
     if default is dataclasses.MISSING or default is None:
         return
     kind = type(default)
