@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,6 +22,11 @@ SENTENCES = ["The cat and the dog", ""]
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """PyTorch's UNet, text encoder and whole CLIP, and the folder that ours are loaded from."""
+    with jax.numpy_dtype_promotion("standard"):
+        return _save(tmp_path_factory)
+
+
+def _save(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
     unet = peer.randomised(nets.plain_unet3d())
     unet.save_pretrained(folder / "video" / "unet", safe_serialization=True)
