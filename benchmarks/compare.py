@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -14,11 +14,12 @@ import numpy as np
 from flax.traverse_util import unflatten_dict
 
 from benchmarks import machine
+from benchmarks.alone import ColdAndWarm, Failed, alone
 from benchmarks.job import Job
 from benchmarks.options import Options
 from benchmarks.ours import Ours, denoiser
 from benchmarks.sizes import Size
-from benchmarks.table import TIMED, Table, add_timed
+from benchmarks.table import NAMES, TIMED, Table, add_timed
 from benchmarks.theirs import Theirs, random_network, weights_of
 from benchmarks.timing import alternate
 from vdjax.weights.convert import unet3d
@@ -101,6 +102,37 @@ def timed_table(title: str, about: str, kind: str, options: Options) -> Table:
             differences=differences,
             failures=failures,
         )
+    add_missing_gpu(table, options)
+    return table
+
+
+def process_table(
+    title: str,
+    about: str,
+    header: Sequence[str],
+    options: Options,
+    cells: Callable[[ColdAndWarm, ColdAndWarm | None], Sequence[str]],
+) -> Table:
+    """A guided step of each side in processes of its own, at every size.
+
+    `cells` makes a row's cells, after network and side, of what was found of that side and, where
+    it is another, of ours.
+    """
+    table = Table(title, about, tuple(header))
+    for size in options.sizes:
+        case = case_of(size, options)
+        if reason := too_large(size, options, copies=1):
+            table.not_measured(case, "", reason)
+            continue
+        ours = None
+        for side in options.sides:
+            try:
+                found = alone(side, size, options)
+            except Failed as error:
+                table.not_measured(case, NAMES[side], str(error))
+                continue
+            table.add(case, NAMES[side], *cells(found, ours))
+            ours = found if side == "vdjax" else ours
     add_missing_gpu(table, options)
     return table
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.alone import Failed, alone
-from benchmarks.compare import add_missing_gpu, case_of, too_large
+from benchmarks.alone import ColdAndWarm
+from benchmarks.compare import process_table
 from benchmarks.options import Options, run
-from benchmarks.table import NAMES, Table, gibibytes
+from benchmarks.table import Table, gibibytes
 
 ABOUT = (
     "Guided steps (batch 2) in a process that has one side only. Of a CPU, what the process "
@@ -15,25 +15,12 @@ HEADER = ("network", "side", "weights", "peak, compiling too", "peak, compiled b
 
 
 def measure(options: Options) -> Table:
-    table = Table("Peak memory", ABOUT, HEADER)
-    for size in options.sizes:
-        case = case_of(size, options)
-        if reason := too_large(size, options, copies=1):
-            table.not_measured(case, "", reason)
-            continue
-        ours = None
-        for side in options.sides:
-            try:
-                found = alone(side, size, options)
-            except Failed as error:
-                table.not_measured(case, NAMES[side], str(error))
-                continue
-            ours = found if side == "vdjax" else ours
-            ratio = f"{ours.warm.peak / found.warm.peak:.2f}" if ours and side != "vdjax" else ""
-            peaks = gibibytes(found.cold.peak), gibibytes(found.warm.peak)
-            table.add(case, NAMES[side], gibibytes(found.warm.weights), *peaks, ratio)
-    add_missing_gpu(table, options)
-    return table
+    return process_table("Peak memory", ABOUT, HEADER, options, _cells)
+
+
+def _cells(found: ColdAndWarm, ours: ColdAndWarm | None) -> tuple[str, ...]:
+    ratio = f"{ours.warm.peak / found.warm.peak:.2f}" if ours else ""
+    return *map(gibibytes, (found.warm.weights, found.cold.peak, found.warm.peak)), ratio
 
 
 if __name__ == "__main__":

@@ -48,12 +48,6 @@ def model(written):
         return load(written)
 
 
-@pytest.fixture
-def folder(written, tmp_path):
-    """A copy to damage."""
-    return Path(shutil.copytree(written, tmp_path / "mine"))
-
-
 def refusal(source, kind=UserError):
     with pytest.raises(kind) as refused:
         load(source)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -50,12 +49,6 @@ def written(toy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights") / "mine"
     write_system(toy, folder)
     return folder
-
-
-@pytest.fixture
-def folder(written, tmp_path):
-    """A copy to damage."""
-    return Path(shutil.copytree(written, tmp_path / "mine"))
 
 
 def refusal(source, kind=UserError):

@@ -9,35 +9,20 @@ with: ViT-L/14 with the end itself, ModelScope's ViT-H with "!", of which their 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int32
+
+from vdjax.ground.tokenizer import EncoderFile
 
 # transformers: convert_slow_tokenizer.py, CLIPConverter; open_clip and OpenAI's CLIP have the same.
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _END_OF_WORD = "</w>"
 
 
-class ClipTokenizer:
+class ClipTokenizer(EncoderFile):
     """A tokenizer file of a public CLIP, which cuts and pads each text to the file's own length."""
-
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-
-    @cached_property
-    def _encoder(self):
-        from tokenizers import Tokenizer as Encoder
-
-        encoder = Encoder.from_file(str(self.path))
-        encoder.encode_special_tokens = True  # "<|endoftext|>" in a text is letters like any
-        return encoder
-
-    @property
-    def vocab_size(self) -> int:
-        return self._encoder.get_vocab_size()
 
     def __call__(self, texts: Sequence[str]) -> Int32[np.ndarray, "text length"]:
         """Ids of each text; what is beyond the length but for begin and end is cut."""

@@ -17,11 +17,11 @@ PAD, BOS, UNKNOWN, EOS = "<pad>", "<start>", "<unknown>", "<end>"
 SPECIAL = (PAD, BOS, UNKNOWN, EOS)  # ids 0 to 3, as CLIPConfig names them
 
 
-class Tokenizer:
-    """A byte-pair tokenizer that cuts or pads each text to `length` ids."""
+class EncoderFile:
+    """The pieces of a tokenizer file, read when they are first needed."""
 
-    def __init__(self, path: str | Path, length: int):
-        self.path, self.length = Path(path), length
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
 
     @cached_property
     def _encoder(self):
@@ -34,6 +34,14 @@ class Tokenizer:
     @property
     def vocab_size(self) -> int:
         return self._encoder.get_vocab_size()
+
+
+class Tokenizer(EncoderFile):
+    """A byte-pair tokenizer that cuts or pads each text to `length` ids."""
+
+    def __init__(self, path: str | Path, length: int):
+        super().__init__(path)
+        self.length = length
 
     def __call__(self, texts: Sequence[str]) -> Int32[np.ndarray, "text length"]:
         """Ids of each text, lower-cased; what is beyond `length - 2` pieces is cut."""
