@@ -120,6 +120,14 @@ def _wanted(parts: Mapping[str, Part], preset: Preset) -> dict[str, Shapes]:
     if "prior" in parts:
         prior: PriorConfig = preset.prior
         wanted["prior"] = leaf_shapes(lambda key: init_prior(prior, key))
+    if "unet" in parts or "guided" in parts:
+        wanted |= _wanted_of_unet(parts, preset)
+    return wanted
+
+
+def _wanted_of_unet(parts: Mapping[str, Part], preset: Preset) -> dict[str, Shapes]:
+    """The same of the UNet and its gated layers; to ask for their shapes takes seconds."""
+    wanted: dict[str, Shapes] = {}
     unet = unet_shapes(preset.unet)
     gated = {leaf: shape for leaf, shape in unet.items() if is_of_kind(GATED, leaf)}
     if "unet" in parts:
