@@ -14,6 +14,9 @@ ARGS ?=
 export VDJAX_PROMPT := $(value PROMPT)
 export VDJAX_OUT := $(value OUT)
 
+# Compiled modules are kept, whatever the shell says: each start is seconds quicker with them.
+unexport PYTHONDONTWRITEBYTECODE
+
 ensure = @$(PYTHON) scripts/environment.py "$(VENV)"
 python = "$(VENV)/bin/python"
 

@@ -176,6 +176,21 @@ def _report_film(folder: Path) -> None:
         print(f"  {_shown(folder / report[name])}")
 
 
+def _warm_up(options: argparse.Namespace) -> int:
+    from vdjax.progress import Printed
+    from vdjax.runtime import enable_compilation_cache
+    from vdjax.systems.warmup import warm_up
+
+    chosen = {name: getattr(options, name) for name in ("steps", "scheduler", "frames", "preset")}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    seconds = warm_up(progress=Printed(), **given)
+    for name, took in seconds.items():
+        print(f"{took:>8.1f} s  {name}")
+    folder = enable_compilation_cache()
+    print(f"kept in {folder}" if folder else "no folder can be written: nothing is kept")
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
     from vdjax.train import run
 
@@ -252,6 +267,10 @@ def _parser() -> argparse.ArgumentParser:
     _prompt_options(film)
     _film_options(film)
 
+    about = "compile a film's programs now, so that the first film starts as the second would"
+    warmup = command("warmup", _warm_up, about)
+    _sampler_options(warmup)
+
     train = command("train", _train, "train one stage; started again, it goes on where it stopped")
     train.add_argument(
         "stage",
@@ -326,14 +345,11 @@ def _film_options(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=_path, metavar="DIR", help="the film's folder (films/its-prompt)"
     )
     parser.add_argument("--seed", type=_seed, default=0, help=_SEED)
-    parser.add_argument("--steps", type=_count, help="denoising steps; more is slower and finer")
+    _sampler_options(parser)
     parser.add_argument("--guidance", type=_positive, help="how strictly the text is followed")
     parser.add_argument(
         "--alpha", type=_share, help="share of the steps that the boxes guide, 0 to 1"
     )
-    parser.add_argument("--scheduler", help="how noise is taken away: dpm++, ddim or pndm (dpm++)")
-    parser.add_argument("--frames", type=_count, help="frames per scene")
-    parser.add_argument("--preset", help="which model and weights (storybook)")
     parser.add_argument(
         "--image",
         dest="images",
@@ -341,6 +357,13 @@ def _film_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=PATH",
         help="your own picture as an entity's identity; once per entity",
     )
+
+
+def _sampler_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--steps", type=_count, help="denoising steps; more is slower and finer")
+    parser.add_argument("--scheduler", help="how noise is taken away: dpm++, ddim or pndm (dpm++)")
+    parser.add_argument("--frames", type=_count, help="frames per scene")
+    parser.add_argument("--preset", help="which model and weights (storybook)")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vdjax.ground.tokens import Grounding, GroundingConfig, GroundingNet
+from vdjax.ground.tokens import Grounding, GroundingConfig, GroundingNet, picture_variance
 from vdjax.model.boxes import box_code, picture_width
 from vdjax.model.params import fill_params
 
@@ -226,3 +226,21 @@ def test_pictures_without_boxes_are_refused():
 def test_pictures_in_separate_tokens_are_refused():
     with pytest.raises(ValueError, match=r"picture_waves needs fused tokens"):
         replace(CONFIG, picture_waves=2, carry_boxes=True, fused=False)
+
+
+def test_the_surest_picture_is_of_the_least_variance(picturing):
+    """Against the wave of no periods of each token's last channel, in a box of that place."""
+    g = grounding()
+    box = jnp.array([0.3, 0.3, 0.7, 0.7])
+    here = replace(g, boxes=jnp.broadcast_to(box, g.boxes.shape))
+    tokens = picturing(here)[0, 0, :, PICTURE].reshape(ENTITIES, WAVES, WAVES, -1)
+    config = replace(CONFIG, carry_boxes=True, picture_waves=WAVES, picture_hidden_width=11)
+    unsure = picture_variance(config, picturing.params, g.text[0], g.image[0])
+    np.testing.assert_allclose(unsure, tokens[:, 0, 0, -1], atol=1e-5)
+    assert len(set(np.round(np.asarray(unsure), 4).tolist())) == ENTITIES
+
+
+def test_tokens_without_pictures_are_not_asked_how_sure_they_are():
+    g = grounding()
+    with pytest.raises(ValueError, match="carry no pictures"):
+        picture_variance(CONFIG, {}, g.text[0], g.image[0])

@@ -19,6 +19,7 @@ from vdjax.model.attention import (
     SpatialTransformer,
     TemporalTransformer,
     attend_by_blocks,
+    attend_by_flash,
 )
 from vdjax.model.boxes import PICTURE_CHANNELS, BoxGeometry, picture_width
 from vdjax.model.params import fill_params
@@ -369,3 +370,30 @@ def test_temporal_attention_knows_no_order_of_frames():
     np.testing.assert_allclose(
         apply(module, params, x[:, order]), apply(module, params, x)[:, order], atol=1e-5
     )
+
+
+@pytest.mark.loose_dtypes
+def test_a_gpu_attends_by_one_fused_program_in_halves_alone(monkeypatch):
+    """The fused program itself is stood in for by the compiler's own, which takes the same call."""
+    calls = []
+
+    def noted(*given):
+        calls.append(given)
+        return attend_by_flash(*given, implementation="xla")
+
+    monkeypatch.setattr(attention_module, "attend_by_flash", noted)
+    module = Attention(2, 8, 16)
+    x, context = normal(1, 2, 6, 16), normal(1, 2, 5, 16)
+    params = {"params": random_params(module, x, context)}
+    expected = np.asarray(module.apply(params, x, context))
+    monkeypatch.setattr(attention_module.jax, "default_backend", lambda: "gpu")
+    np.testing.assert_allclose(module.apply(params, x, context), expected, atol=1e-6)
+    assert not calls
+    halves = jax.tree_util.tree_map(lambda leaf: leaf.astype(jnp.bfloat16), (params, x, context))
+    fused = np.asarray(module.apply(*halves), np.float32)
+    assert len(calls) == 1
+    np.testing.assert_allclose(fused, expected, atol=0.1)
+    assert np.abs(fused - expected).max() > 0
+    # With a bias the scores are needed.
+    module.apply(*halves, jnp.zeros((1, 1, 1, 6, 5)))
+    assert len(calls) == 1

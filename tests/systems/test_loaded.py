@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import vdjax
 from vdjax.errors import UserError, WeightsError
-from vdjax.model.params import GATED, split_params
+from vdjax.ground.prior import PriorTransformer, sample_embeddings
+from vdjax.ground.tokens import init_net, picture_variance
+from vdjax.model.hf import CLIP
+from vdjax.model.params import GATED, fill_params, split_params
 from vdjax.systems.loaded import PARTS, blank_grounding, known_presets, load
 from vdjax.weights.store import load_tree, save_tree, write_manifest
 
@@ -212,3 +217,30 @@ def test_a_blank_grounding_has_nobody_in_it(toy):
     tokens = np.asarray(toy.ground(blank))
     assert tokens.shape == (2, 4, 8, toy.preset.grounding.width)
     np.testing.assert_allclose(tokens, np.broadcast_to(tokens[:1, :1, :1], tokens.shape), atol=1e-6)
+
+
+def test_of_several_draws_the_surest_is_kept(toy):
+    """Where tokens carry pictures; the draws are those of as many texts drawn together."""
+    grounding = replace(toy.preset.grounding, carry_boxes=True, picture_waves=2)
+    prior = replace(toy.preset.prior, draws=6)
+    net = fill_params(jax.eval_shape(partial(init_net, grounding), jax.random.key(0)))
+    preset = replace(toy.preset, grounding=grounding, prior=prior)
+    model = replace(toy, preset=preset, params={**toy.params, "net": net})
+    key = jax.random.key(3)
+    (kept,) = np.asarray(model.imagine(["cat"], [key]))
+
+    ids = toy.tokenizer(["cat", ""])
+    text, states = (
+        CLIP(preset.clip).embed_text(toy.params["clip"], ids),
+        toy.encode_text(["cat", ""]),
+    )
+    six = [jnp.repeat(x[:1], 6, axis=0) for x in (text, states)]
+    network = PriorTransformer(prior)
+    drawn = sample_embeddings(network, toy.params["prior"], key, *six, text[1:], states[1:])
+    drawn = np.asarray(drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True))
+    unsure = np.asarray(picture_variance(grounding, net, six[0], drawn))
+    assert np.ptp(unsure) > 1e-3
+    np.testing.assert_allclose(kept, drawn[unsure.argmin()], atol=1e-5)
+    # Without pictures, or without a net at all, the first draw is as good as any.
+    plain = replace(toy, preset=replace(toy.preset, prior=prior))
+    np.testing.assert_array_equal(plain.imagine(["cat"], [key]), toy.imagine(["cat"], [key]))

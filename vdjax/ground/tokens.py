@@ -9,6 +9,7 @@ vectors for what is missing. The background is one more entity whose box is the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import flax.linen as nn
 import flax.struct
@@ -16,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from vdjax.model.boxes import BOX_CODE_WIDTH, box_code, picture_width
+from vdjax.model.boxes import BOX_CODE_WIDTH, box_code, picture_width, unpack
 
 
 @flax.struct.dataclass
@@ -126,6 +127,37 @@ class GroundingNet(nn.Module):
             tokens = jnp.concatenate(made, axis=2)
             boxes = jnp.concatenate([boxes] * len(both), axis=2)
         return jnp.concatenate([tokens, boxes], axis=-1) if c.carry_boxes else tokens
+
+
+def picture_variance(
+    config: GroundingConfig,
+    params,
+    text: Float[Array, "entity text_width"],
+    image: Float[Array, "entity image_width"],
+) -> Float[Array, " entity"]:
+    """How unsure the pictures are that tokens of these embeddings carry; the least is the surest.
+
+    The logarithm of the variance of expected latents, averaged over a box in the middle of the
+    frame. An embedding that lies between two looks of a thing has a picture of both, and is unsure.
+
+    Raises:
+        ValueError: tokens of this configuration carry no pictures.
+    """
+    if not config.picture_waves:
+        raise ValueError("picture_variance: the tokens of this configuration carry no pictures")
+    here = jnp.ones((len(text), 1), bool)
+    alone = Grounding(
+        boxes=jnp.broadcast_to(jnp.array([0.3, 0.3, 0.7, 0.7]), (len(text), 1, 1, 4)),
+        present=here[:, None],
+        text=text[:, None],
+        image=image[:, None],
+        has_text=here,
+        has_image=here,
+    )
+    tokens = GroundingNet(config).apply({"params": params}, alone)
+    pictures = unpack(cast(jax.Array, tokens), config.picture_waves)[1]
+    # The wave of no periods is the average over the box.
+    return cast(jax.Array, pictures)[:, 0, 0, 0, 0, -1]
 
 
 def _mlp(name: str, x, hidden_width: int, width: int, hidden: int):

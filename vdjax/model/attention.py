@@ -14,6 +14,8 @@ times as many pictures; ours then heeded names and looks, never the boxes.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -27,18 +29,24 @@ TRANSFORMER_NORM_EPSILON = 1e-6
 LAYER_NORM_EPSILON = 1e-5  # torch's default, which diffusers keeps
 BLOCK = 256
 """Queries whose scores are held at once on a CPU; also how many keys make that worth while."""
+FLASH_HEAD_DIM = 128  # jax.nn.dot_product_attention: the widest head of cuDNN's kernels
 MOST_GAIN = 6.0  # of a head at the start: e^6 outweighs the 64 visual tokens of the finest level
 
 Tokens = Float[Array, "*rows token channel"]
 
 
 class Attention(nn.Module):
-    """Multi-head attention of tokens to a context (to themselves without one); no dropout.
+    """Multi-head attention of tokens to themselves, to a context, or with `joint` to both.
+
+    Both means their own tokens first, the context's after them. A context stays the same over the
+    steps of a film: its keys and values are taken from the collection "conditions" where that holds
+    them (see `vdjax.model.conditions`), and the context is then not read.
 
     `bias` is added to the scores: the prior's causal mask, or what a box says. `relations` are
     codes of how each query stands to the last keys, added to those keys' values (relative position
-    representations, Shaw et al. 2018). Only the prior uses `use_bias`, for its projections. The
-    weights are recorded under the collection "intermediates" only where the caller asks for it.
+    representations, Shaw et al. 2018). Only the prior uses `use_bias`, for its projections. Scores
+    and their softmax are of float32 whatever is multiplied. The weights are recorded under the
+    collection "intermediates" only where the caller asks for it.
     """
 
     heads: int
@@ -51,26 +59,42 @@ class Attention(nn.Module):
         self,
         x: Float[Array, "*rows query channel"],
         context: Float[Array, "*rows key context_channel"] | None = None,
-        bias: Float[Array, "*#rows #head query key"] | None = None,
+        bias: Float[Array, "*#rows #head query all_keys"] | None = None,
         relations: Float[Array, "*rows query last code"] | None = None,
+        *,
+        joint: bool = False,
     ) -> Float[Array, "*rows query channel"]:
-        context = x if context is None else context
         inner = self.heads * self.head_dim
 
-        def split(tokens: jax.Array, name: str) -> jax.Array:
-            projected = nn.Dense(inner, use_bias=self.use_bias, name=name)(tokens)
-            return projected.reshape(*tokens.shape[:-1], self.heads, self.head_dim)
+        def projection(name: str) -> nn.Dense:
+            return nn.Dense(inner, use_bias=self.use_bias, name=name)
 
-        query, key, value = split(x, "to_q"), split(context, "to_k"), split(context, "to_v")
-        query = query * self.head_dim**-0.5
+        def split(tokens: jax.Array) -> jax.Array:
+            return tokens.reshape(*tokens.shape[:-1], self.heads, self.head_dim)
+
+        def attended(project: nn.Dense, kept: str) -> jax.Array:
+            if context is None:
+                return split(project(x))
+            if self.has_variable("conditions", kept):
+                given = self.get_variable("conditions", kept)
+            else:
+                given = project(context)
+            return split(jnp.concatenate([project(x), given], axis=-2) if joint else given)
+
+        query = split(projection("to_q")(x)) * self.head_dim**-0.5
+        key, value = attended(projection("to_k"), "key"), attended(projection("to_v"), "value")
         recorded = self.is_mutable_collection("intermediates")
-        if bias is None and relations is None and not recorded and _by_blocks(query, key):
-            mixed = attend_by_blocks(query, key, value).reshape(*x.shape[:-1], inner)
-            return nn.Dense(self.channels, name="to_out")(mixed)
-        scores = jnp.einsum("...qhd,...khd->...hqk", query, key)
+        if bias is None and relations is None and not recorded:
+            if _by_blocks(query, key):
+                mixed = attend_by_blocks(query, key, value).reshape(*x.shape[:-1], inner)
+                return nn.Dense(self.channels, name="to_out")(mixed)
+            if _by_flash(query):
+                mixed = attend_by_flash(query, key, value).reshape(*x.shape[:-1], inner)
+                return nn.Dense(self.channels, name="to_out")(mixed)
+        scores = jnp.einsum("...qhd,...khd->...hqk", query, key, preferred_element_type=jnp.float32)
         if bias is not None:
             scores = scores + bias
-        weights = jax.nn.softmax(scores, axis=-1)
+        weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
         if recorded:
             self.sow("intermediates", "attention", weights)
         mixed = jnp.einsum("...hqk,...khd->...qhd", weights, value).reshape(*x.shape[:-1], inner)
@@ -110,16 +134,41 @@ def attend_by_blocks(
         query, key, value = one
 
         def attend_block(query: jax.Array) -> jax.Array:
-            scores = query @ key.T
+            scores = jnp.matmul(query, key.T, preferred_element_type=jnp.float32)
             # The greatest score cancels out: it is there for the range of exp, not for gradients.
             greatest = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
             weights = jnp.exp(scores - greatest)
-            return (weights @ value) / weights.sum(axis=-1, keepdims=True)
+            mixed = weights.astype(value.dtype) @ value
+            return (mixed / weights.sum(axis=-1, keepdims=True)).astype(value.dtype)
 
         return jax.lax.map(attend_block, query.reshape(-1, block, width)).reshape(query.shape)
 
     mixed = jax.lax.map(attend_head, (by_head(query), by_head(key), by_head(value)))
     return mixed.reshape(*rows, heads, queries, width).swapaxes(-2, -3)
+
+
+def _by_flash(query: jax.Array) -> bool:
+    """Whether cuDNN's fused attention takes it: half precision, and heads it has kernels for."""
+    half = query.dtype in (jnp.bfloat16, jnp.float16)
+    fits = query.shape[-1] <= FLASH_HEAD_DIM and query.shape[-1] % 8 == 0
+    return jax.default_backend() == "gpu" and half and fits
+
+
+def attend_by_flash(
+    query: Float[Array, "*rows query head head_dim"],
+    key: Float[Array, "*rows key head head_dim"],
+    value: Float[Array, "*rows key head head_dim"],
+    implementation: Literal["cudnn", "xla"] = "cudnn",
+) -> Float[Array, "*rows query head head_dim"]:
+    """Attention of scaled queries by one fused program, which holds no scores in memory."""
+
+    def one_batch(x: jax.Array) -> jax.Array:
+        return x.reshape(-1, *x.shape[-3:])
+
+    mixed = jax.nn.dot_product_attention(
+        *map(one_batch, (query, key, value)), scale=1.0, implementation=implementation
+    )
+    return mixed.reshape(query.shape)
 
 
 class FeedForward(nn.Module):
@@ -163,12 +212,11 @@ class GatedSelfAttention(nn.Module):
         if geometry is not None:
             h = x + nn.Dense(self.channels, name="place")(geometry.cells)[None]
             bias, relations = self._bias(geometry.inside), geometry.placed
-        joint = jnp.concatenate([h, tokens], axis=1)
-        joint = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm1")(joint)
-        # Only the visual rows are kept, so only they need to be queries.
-        visual = joint[:, : x.shape[1]]
+        norm = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm1")
         attention = Attention(self.heads, self.head_dim, self.channels, name="attn")
-        x = x + jnp.tanh(alpha_attn) * attention(visual, joint, bias, relations)
+        # Only the visual rows are kept, so only they are queries.
+        seen = attention(norm(h), norm(tokens), bias, relations, joint=True)
+        x = x + jnp.tanh(alpha_attn) * seen
         h = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="norm2")(x)
         return x + jnp.tanh(alpha_dense) * FeedForward(self.channels, name="ff")(h)
 

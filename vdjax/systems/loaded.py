@@ -24,7 +24,7 @@ from vdjax.ground.clip_tokenizer import ClipTokenizer
 from vdjax.ground.pictures import tower_pixels
 from vdjax.ground.prior import PriorTransformer, sample_embeddings
 from vdjax.ground.tokenizer import Tokenizer
-from vdjax.ground.tokens import Grounding, GroundingNet
+from vdjax.ground.tokens import Grounding, GroundingNet, picture_variance
 from vdjax.model.hf import CLIP, Autoencoder
 from vdjax.model.params import fill_params, init_unet
 from vdjax.model.unet3d import UNet3D
@@ -177,8 +177,12 @@ class LoadedModel:
     def imagine(
         self, texts: Sequence[str], keys: Sequence[jax.Array]
     ) -> Float[Array, "text projection"]:
-        """One unit-length image embedding per text, drawn by the prior with a key of its own."""
+        """One unit-length image embedding per text, drawn by the prior with a key of its own.
+
+        Where grounding tokens carry pictures it is the surest of `prior.draws`.
+        """
         params, config = self.part("prior"), self.preset.prior
+        net = self.params.get("net")
         told = [*texts, ""]
         embed = self.embed_text if config.unit_text else self._project_text
         embedding, states = embed(told), self._states(told)
@@ -189,6 +193,7 @@ class LoadedModel:
         drawn = [
             draw(
                 params,
+                net,
                 key,
                 embedding[i : i + 1],
                 states[i : i + 1],
@@ -209,6 +214,10 @@ class LoadedModel:
     ) -> UInt8[np.ndarray, "frame pixel_height pixel_width 3"]:
         """Latents to frames of 0..255."""
         return np.asarray(self._programs.decode(self.part("autoencoder"), latents))
+
+    def compile_decoder(self, latents: Float[Array, "frame height width channel"]) -> None:
+        """Compile `decode` for such latents, and run nothing."""
+        self._programs.decode.program().lower(self.part("autoencoder"), latents).compile()
 
     @property
     def _who(self) -> str:
@@ -240,7 +249,12 @@ class _Programs:
             return jnp.clip(jnp.round((images + 1.0) * 127.5), 0, 255).astype(jnp.uint8)
 
         @jit
-        def prior(params, key, embedding, states, null_embedding, null_states, masks):
+        def prior(params, net, key, embedding, states, null_embedding, null_states, masks):
+            choose = net is not None and preset.grounding.picture_waves and preset.prior.draws > 1
+            count = preset.prior.draws if choose else 1
+            embedding, states, *mask = (
+                jnp.repeat(x, count, axis=0) for x in (embedding, states, *masks[:1])
+            )
             drawn = sample_embeddings(
                 PriorTransformer(preset.prior),
                 params,
@@ -249,9 +263,14 @@ class _Programs:
                 states,
                 null_embedding,
                 null_states,
-                *masks,
+                *mask,
+                *masks[1:],
             )
-            return drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)
+            drawn = drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)
+            if not choose:
+                return drawn
+            unsure = picture_variance(preset.grounding, net, embedding, drawn)
+            return drawn[jnp.argmin(unsure)][None]
 
         self.unet, self.decode, self.prior = unet, decode, prior
         self.text = jit(clip.text)

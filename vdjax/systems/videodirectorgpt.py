@@ -89,7 +89,7 @@ def film(
         UserError: an option is out of range, `images` names an entity that the plan has not, or
             the model lacks a part that the film needs.
     """
-    _check_options(seed, steps, guidance, alpha, scheduler, frames)
+    check_options(seed, steps, guidance, alpha, scheduler, frames)
     made = (
         prompt if isinstance(prompt, VideoPlan) else make_plan(prompt, director=director, seed=seed)
     )
@@ -115,7 +115,7 @@ def film(
     clock.lap("load")
 
     embeddings: dict[str, Float[Array, " projection"]] = {}
-    if _uses_images(model):
+    if uses_images(model):
         embeddings = identity_embeddings(model, made, seed, pictures)
     elif pictures:
         raise UserError(
@@ -225,7 +225,7 @@ def scene_conditions(
     text = np.zeros(blank.text.shape, np.float32)
     image = np.zeros(blank.image.shape, np.float32)
     text[0, places] = model.tell_entities([base_name(name) for name in names])
-    if _uses_images(model):
+    if uses_images(model):
         image[0, places] = jnp.stack([embeddings[who[number, name]] for name in names])
     has = np.zeros((1, size), bool)
     has[0, places] = True
@@ -235,7 +235,7 @@ def scene_conditions(
         text=jnp.asarray(text),
         image=jnp.asarray(image),
         has_text=jnp.asarray(has),
-        has_image=jnp.asarray(has & (image_grounding and _uses_images(model))),
+        has_image=jnp.asarray(has & (image_grounding and uses_images(model))),
     )
     both = jax.tree_util.tree_map(
         lambda a, b: jnp.concatenate([a, b]), conditional.nothing(), conditional
@@ -243,7 +243,7 @@ def scene_conditions(
     return Conditions(text=text_states, grounding=model.ground(both))
 
 
-def _uses_images(model: LoadedModel) -> bool:
+def uses_images(model: LoadedModel) -> bool:
     """Whether an entity's token is also of a picture. GLIGEN's own tokens of pictures are not made
     here: their features are of another space than the prior draws from."""
     grounding = model.preset.grounding
@@ -264,7 +264,10 @@ def start_latents(
     return shared_noise(key, shape, model.preset.shared_noise)
 
 
-def _check_options(seed, steps, guidance, alpha, scheduler, frames) -> None:
+def check_options(
+    seed=0, steps=None, guidance=None, alpha=None, scheduler="dpm++", frames=None
+) -> None:
+    """Refuse an option of `film` that is out of range, by a UserError."""
     if not _whole(seed, 0, MAX_SEED):
         raise UserError(f"seed is {seed}: it must be a whole number from 0 to {MAX_SEED}")
     if steps is not None and not _whole(steps, 1, MAX_STEPS):
