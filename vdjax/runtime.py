@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 COMPILATION_CACHE_BYTES = 1 << 30
 """JAX drops the programs that were used longest ago when the cache grows beyond this."""
@@ -62,7 +62,15 @@ def enable_compilation_cache(directory: str | os.PathLike[str] | None = None) ->
     return folder
 
 
-def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+class Compiled(Protocol):
+    """What `jit` gives; `program` is what `jax.jit` gave."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def program(self) -> Any: ...
+
+
+def jit(function: Callable[..., Any], **options: Any) -> Compiled:
     """`jax.jit` with its options, and with those that make programs quick on the backend in use.
 
     The backend is asked for at the first call. Where the function is traced into another program,
@@ -82,7 +90,7 @@ def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         return program()(*args, **kwargs)
 
     call.program = program  # type: ignore[attr-defined]
-    return call
+    return cast(Compiled, call)
 
 
 @functools.cache

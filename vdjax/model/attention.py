@@ -75,10 +75,8 @@ class Attention(nn.Module):
         def attended(project: nn.Dense, kept: str) -> jax.Array:
             if context is None:
                 return split(project(x))
-            if self.has_variable("conditions", kept):
-                given = self.get_variable("conditions", kept)
-            else:
-                given = project(context)
+            known = self.has_variable("conditions", kept)
+            given: jax.Array = self.get_variable("conditions", kept) if known else project(context)
             return split(jnp.concatenate([project(x), given], axis=-2) if joint else given)
 
         query = split(projection("to_q")(x)) * self.head_dim**-0.5
