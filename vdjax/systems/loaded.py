@@ -31,7 +31,13 @@ from vdjax.model.unet3d import UNet3D
 from vdjax.runtime import jit
 from vdjax.systems.memory import check_memory
 from vdjax.weights.parts import KNOWN, Part, clip_parts, read_parts, tokenizer_of
-from vdjax.weights.presets import PRESETS, Preset, get_preset
+from vdjax.weights.presets import (
+    PRESETS,
+    PUBLIC_PARTS,
+    PUBLIC_SYSTEMS,
+    Preset,
+    get_preset,
+)
 from vdjax.weights.size import denoiser_size
 from vdjax.weights.store import (
     MANIFEST,
@@ -45,25 +51,6 @@ from vdjax.weights.system import faults, preset_of, trees_of
 
 PARTS = ("autoencoder", "clip", "unet", "prior", "guided")
 """The weight files of a system that was trained here."""
-
-# Where public weights are, by what `params` calls them, and what they are for.
-_PUBLIC = {
-    "unet": ("UNet", "ali-vilab/text-to-video-ms-1.7b"),
-    "autoencoder": ("autoencoder", "ali-vilab/text-to-video-ms-1.7b:vae"),
-    "text_encoder": ("text encoder", "ali-vilab/text-to-video-ms-1.7b:text_encoder"),
-    "clip": ("CLIP of texts and pictures", "openai/clip-vit-large-patch14"),
-    "prior": ("prior", "kakaobrain/karlo-v1-alpha:prior"),
-}
-
-
-# Public weights of the full sizes. The paper's fused tokens have none: LVD's are of text alone.
-_HUB = {
-    "modelscope": "ali-vilab/text-to-video-ms-1.7b",
-    "lvd": "longlian/text-to-video-lvd-ms",
-    "videodirectorgpt": "ali-vilab/text-to-video-ms-1.7b",
-    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "sd21": "stabilityai/stable-diffusion-2-1",
-}
 
 
 @dataclass(frozen=True)
@@ -93,9 +80,9 @@ class LoadedModel:
             raise UserError(
                 f"{self._who} has no gated layers, so boxes can guide nothing: use alpha 0, which "
                 "lets words alone decide, or a network that has them, as from `vdjax weights "
-                "convert longlian/text-to-video-lvd-ms FOLDER`"
+                f"convert {PUBLIC_SYSTEMS['lvd']} FOLDER`"
             )
-        raise UserError(self._lacks(*_PUBLIC[name]))
+        raise UserError(self._lacks(*PUBLIC_PARTS[name]))
 
     def unet(
         self,
@@ -153,7 +140,7 @@ class LoadedModel:
         """Rows for the CLIP that tells entities; `shared` asks for its space of pictures too."""
         params, clip = self.part("clip"), self.preset.clip
         if not clip.text_layers or (shared and not clip.projection_dim):
-            raise UserError(self._lacks(*_PUBLIC["clip"]))
+            raise UserError(self._lacks(*PUBLIC_PARTS["clip"]))
         return self._rows(params, self.tokenizer, texts)
 
     def _rows(self, params, tokenizer, texts: Sequence[str]) -> list[tuple[Any, np.ndarray]]:
@@ -171,7 +158,7 @@ class LoadedModel:
         """Unit-length CLIP embeddings of pictures of any size; each is cut to its middle square."""
         params, clip = self.part("clip"), self.preset.clip
         if not clip.vision_layers:
-            raise UserError(self._lacks("image tower of CLIP", "openai/clip-vit-large-patch14"))
+            raise UserError(self._lacks("image tower of CLIP", PUBLIC_PARTS["clip"][1]))
         return self._programs.embed_image(params, tower_pixels(pictures, clip))
 
     def imagine(
@@ -314,8 +301,9 @@ def load(source: str | Path = "storybook") -> LoadedModel:
         count = sum(denoiser_size(get_preset(name)).values())
         raise UserError(
             f"preset {name!r} is known, and its weights do not come with vdjax: write `vdjax "
-            f"weights convert {_HUB[name]} FOLDER` and load FOLDER; its {count:,} parameters take "
-            f"{4 * count / 1e9:.1f} GB in float32, {2 * count / 1e9:.1f} GB in bfloat16"
+            f"weights convert {PUBLIC_SYSTEMS[name]} FOLDER` and load FOLDER; its {count:,} "
+            f"parameters take {4 * count / 1e9:.1f} GB in float32, {2 * count / 1e9:.1f} GB in "
+            "bfloat16"
         )
     if Path(source).is_file():
         raise UserError(

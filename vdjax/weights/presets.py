@@ -22,6 +22,25 @@ from vdjax.model.unet3d import UNet3DConfig
 
 PICTURE_WAVES = 8  # of the storybook preset: the finest wave is a cell in a box eight cells wide
 
+PUBLIC_SYSTEMS = {
+    "modelscope": "ali-vilab/text-to-video-ms-1.7b",
+    "lvd": "longlian/text-to-video-lvd-ms",
+    "videodirectorgpt": "ali-vilab/text-to-video-ms-1.7b",
+    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "sd21": "stabilityai/stable-diffusion-2-1",
+}
+"""Where the public weights of a preset are. The paper's fused tokens have none: LVD's are of text
+alone, and `videodirectorgpt` begins with the network it was made from."""
+
+PUBLIC_PARTS = {
+    "unet": ("UNet", "ali-vilab/text-to-video-ms-1.7b"),
+    "autoencoder": ("autoencoder", "ali-vilab/text-to-video-ms-1.7b:vae"),
+    "text_encoder": ("text encoder", "ali-vilab/text-to-video-ms-1.7b:text_encoder"),
+    "clip": ("CLIP of texts and pictures", "openai/clip-vit-large-patch14"),
+    "prior": ("prior", "kakaobrain/karlo-v1-alpha:prior"),
+}
+"""What a part is called, and where public weights of it are."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
