@@ -37,7 +37,7 @@ class Ours:
             params = fill_params(jax.eval_shape(partial(init_unet, self.config), jax.random.key(0)))
         self.params = jax.tree_util.tree_map(lambda x: jnp.asarray(x, dtype), params)
         inputs = Inputs.of(size)
-        self.latents = jnp.asarray(inputs.latents, dtype)
+        self.latents = jnp.asarray(inputs.latents, jnp.float32)
         self.text = jnp.asarray(inputs.text, dtype)
         # Not read without gates: ModelScope's network, which PyTorch's pipeline runs, has none.
         self.grounding = jnp.zeros((2, size.frames, 1, size.text_width), dtype)
@@ -48,9 +48,7 @@ class Ours:
         def step(params, state, latents, timestep, text, scale):
             conditions = Conditions(text=text, grounding=self.grounding)
             given = params, state, latents, timestep, conditions, scale
-            state, after = self.sampler.step(*given, gated=False)
-            # As diffusers' schedulers do: latents go on in the dtype they came in.
-            return state, after.astype(latents.dtype)
+            return self.sampler.step(*given, gated=False)
 
         self._forward, self._step = jit(forward), jit(step)
 
@@ -62,13 +60,12 @@ class Ours:
         return Job(lambda: self._step(*arguments)[1].block_until_ready(), _host)
 
     def clip(self) -> Job:
+        conditions = Conditions(text=self.text, grounding=self.grounding)
+
         def run() -> jax.Array:
-            state, timesteps = self.sampler.begin(self.latents)
-            latents, scale = self.latents, jnp.float32(GUIDANCE)
-            for timestep in timesteps:
-                given = self.params, state, latents, timestep, self.text, scale
-                state, latents = self._step(*given)
-            return latents.block_until_ready()
+            # A copy: the noise is used up.
+            given = self.params, jnp.array(self.latents), conditions, jnp.float32(GUIDANCE)
+            return self.sampler.denoise(*given, jnp.int32(0)).block_until_ready()
 
         return Job(run, _host)
 
@@ -83,7 +80,8 @@ class Ours:
         return once * evaluations
 
     def _forward_arguments(self) -> tuple:
-        return self.params, self.latents, jnp.array([TIMESTEP]), self.text[1:]
+        latents = self.latents.astype(self.text.dtype)
+        return self.params, latents, jnp.array([TIMESTEP]), self.text[1:]
 
     def _step_arguments(self) -> tuple:
         state, timesteps = self.sampler.begin(self.latents)
