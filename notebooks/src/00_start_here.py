@@ -59,7 +59,7 @@ from vdjax.progress import Printed
 from vdjax.widgets import play, show
 
 PRESET = "storybook"  # the weights that come with the package; "toy" is random, tiny and quick
-STEPS = 8  # denoising steps per scene: more is slower and often cleaner
+STEPS = 4  # denoising steps per scene: more is slower, and shows little more with these weights
 SEED = 0
 print(f"vdjax {vdjax.__version__}, jax {jax.__version__} on {jax.devices()[0].platform}")
 

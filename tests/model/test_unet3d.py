@@ -195,3 +195,26 @@ def test_new_layers_start_as_no_layers(network):
     # around one transformer. The finer level has no transformers but the one behind the entrance.
     found = {kind: sum(kind in name for name in values) for kind in (*GATES, "conv4", "proj_out")}
     assert found == {"alpha_attn": 4, "alpha_dense": 4, "conv4": 2 * 8, "proj_out": 2 * 5}
+
+
+def test_levels_are_computed_twice_for_the_same_gradient(network):
+    """What it saves shows on accelerators alone: on a CPU the compiler undoes it."""
+
+    def loss(params, remat):
+        module = UNet3D(network.config, remat=remat)
+        given = network.latents, network.timesteps, network.text, network.grounding
+        return (module.apply({"params": params}, *given, video=False) ** 2).mean()
+
+    kept, twice = (
+        jax.jit(
+            jax.grad(partial(loss, remat=remat)),
+            compiler_options={"xla_backend_optimization_level": 0},
+        ).trace(network.params)
+        for remat in (None, "nothing_saveable")
+    )
+    convolutions = [str(x.jaxpr).count("conv_general_dilated[") for x in (kept, twice)]
+    assert convolutions[1] > 1.2 * convolutions[0]
+    jax.tree_util.tree_map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5),
+        *(x.lower().compile()(network.params) for x in (kept, twice)),
+    )

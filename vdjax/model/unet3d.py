@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
@@ -87,9 +88,14 @@ class UNet3D(nn.Module):
     `video=False` bypasses every temporal layer: each frame is then an image of its own (image mode,
     in which the gated layers are trained). Without `grounding` the gated layers are not part of the
     program.
+
+    `remat` names a policy of `jax.checkpoint_policies`: what the gradient keeps of each level. With
+    "nothing_saveable" levels are computed a second time on the way back, and training holds one
+    level's activations at a time; without a policy everything is kept.
     """
 
     config: UNet3DConfig
+    remat: str | None = None
 
     @nn.compact
     def __call__(
@@ -108,6 +114,13 @@ class UNet3D(nn.Module):
         widths = c.block_out_channels
         levels = len(widths)
 
+        level_type, mid_type = _Level, _Mid
+        if self.remat is not None:
+            policy = getattr(jax.checkpoint_policies, self.remat)
+            # `video` decides what is in the program; it is the last argument, counted from self.
+            level_type = nn.remat(_Level, policy=policy, static_argnums=(6,))
+            mid_type = nn.remat(_Mid, policy=policy, static_argnums=(5,))
+
         code = timestep_sinusoid(timesteps, widths[0]).astype(latents.dtype)
         time = TimestepEmbedding(4 * widths[0], name="time_embedding")(code)
 
@@ -120,7 +133,7 @@ class UNet3D(nn.Module):
 
         skips = [x]
         for level, channels in enumerate(widths):
-            block = _Level(
+            block = level_type(
                 c, level, c.layers_per_block, c.attention[level], name=f"down_blocks_{level}"
             )
             x, outputs = block(x, time, text, grounding, [], video)
@@ -129,12 +142,12 @@ class UNet3D(nn.Module):
                 x = Downsample(channels, name=f"down_blocks_{level}_downsamplers_0")(x)
                 skips.append(x)
 
-        x = _Mid(c, name="mid_block")(x, time, text, grounding, video)
+        x = mid_type(c, name="mid_block")(x, time, text, grounding, video)
 
         for i, level in enumerate(reversed(range(levels))):
             layers = c.layers_per_block + 1
             taken, skips = skips[-layers:], skips[:-layers]
-            block = _Level(c, level, layers, c.attention[level], name=f"up_blocks_{i}")
+            block = level_type(c, level, layers, c.attention[level], name=f"up_blocks_{i}")
             x, _ = block(x, time, text, grounding, taken[::-1], video)
             if level > 0:
                 x = Upsample(widths[level], name=f"up_blocks_{i}_upsamplers_0")(x)
