@@ -229,7 +229,7 @@ def test_of_several_draws_the_surest_is_kept(toy):
     key = jax.random.key(3)
     (kept,) = np.asarray(model.imagine(["cat"], [key]))
 
-    ids = toy.tokenizer(["cat", ""])
+    ids = jnp.asarray(toy.tokenizer(["cat", ""]))
     text, states = (
         CLIP(preset.clip).embed_text(toy.params["clip"], ids),
         toy.encode_text(["cat", ""]),

@@ -82,6 +82,7 @@ def configure(data: Mapping[str, Any]) -> PriorConfig:
         sample_clip=karlo.sample_clip,
         unit_text=karlo.unit_text,
         mask_padding=karlo.mask_padding,
+        draws=karlo.draws,
     )
 
 
