@@ -239,7 +239,7 @@ def test_of_several_draws_the_surest_is_kept(toy):
     drawn = sample_embeddings(network, toy.params["prior"], key, *six, text[1:], states[1:])
     drawn = np.asarray(drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True))
     unsure = np.asarray(picture_variance(grounding, net, six[0], jnp.asarray(drawn)))
-    assert np.ptp(unsure) > 1e-3
+    assert np.ptp(unsure) > 0
     np.testing.assert_allclose(kept, drawn[unsure.argmin()], atol=1e-5)
     # Without pictures, or without a net at all, the first draw is as good as any.
     plain = replace(toy, preset=replace(toy.preset, prior=prior))
