@@ -144,8 +144,7 @@ def _film_from(
     from vdjax.progress import Printed
     from vdjax.systems.videodirectorgpt import film
 
-    chosen = {name: getattr(options, name) for name in _FILM_OPTIONS}
-    given = {name: value for name, value in chosen.items() if value is not None}
+    given = _given(options, _FILM_OPTIONS)
     result = film(made, seed=options.seed, images=images, progress=Printed(), **given)
     seconds = {"plan": round(plan_seconds, 3), **result.report.get("seconds", {})}
     report = {**result.report, "seconds": seconds}
@@ -157,6 +156,12 @@ def _film_from(
 
 # Left out by the user, these keep the default of `vdjax.film`, which knows the preset.
 _FILM_OPTIONS = ("steps", "guidance", "alpha", "scheduler", "frames", "preset")
+
+
+def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """What the user gave of these options."""
+    values = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _report_film(folder: Path) -> None:
@@ -181,8 +186,7 @@ def _warm_up(options: argparse.Namespace) -> int:
     from vdjax.runtime import enable_compilation_cache
     from vdjax.systems.warmup import warm_up
 
-    chosen = {name: getattr(options, name) for name in ("steps", "scheduler", "frames", "preset")}
-    given = {name: value for name, value in chosen.items() if value is not None}
+    given = _given(options, ("steps", "scheduler", "frames", "preset"))
     seconds = warm_up(progress=Printed(), **given)
     for name, took in seconds.items():
         print(f"{took:>8.1f} s  {name}")
@@ -225,8 +229,7 @@ def _evaluate_layout(options: argparse.Namespace) -> int:
     from vdjax.evaluate.generator import generator
     from vdjax.evaluate.layout import format_table, run
 
-    settings = {name: getattr(options, name) for name in ("steps", "guidance", "scheduler")}
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = _given(options, ("steps", "guidance", "scheduler"))
     made = generator(options.preset, **given)
     result = run(
         made, plans=options.plans, seed=options.seed, out=options.output, generator=made.name

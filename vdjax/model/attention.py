@@ -14,6 +14,7 @@ times as many pictures; ours then heeded names and looks, never the boxes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import flax.linen as nn
@@ -82,13 +83,9 @@ class Attention(nn.Module):
         query = split(projection("to_q")(x)) * self.head_dim**-0.5
         key, value = attended(projection("to_k"), "key"), attended(projection("to_v"), "value")
         recorded = self.is_mutable_collection("intermediates")
-        if bias is None and relations is None and not recorded:
-            if _by_blocks(query, key):
-                mixed = attend_by_blocks(query, key, value).reshape(*x.shape[:-1], inner)
-                return nn.Dense(self.channels, name="to_out")(mixed)
-            if _by_flash(query):
-                mixed = attend_by_flash(query, key, value).reshape(*x.shape[:-1], inner)
-                return nn.Dense(self.channels, name="to_out")(mixed)
+        if bias is None and relations is None and not recorded and (attend := _kernel(query, key)):
+            mixed = attend(query, key, value).reshape(*x.shape[:-1], inner)
+            return nn.Dense(self.channels, name="to_out")(mixed)
         scores = jnp.einsum("...qhd,...khd->...hqk", query, key, preferred_element_type=jnp.float32)
         if bias is not None:
             scores = scores + bias
@@ -103,6 +100,13 @@ class Attention(nn.Module):
             related = related.reshape(*x.shape[:-1], -1)
             mixed = mixed + nn.Dense(inner, use_bias=False, name="to_r")(related)
         return nn.Dense(self.channels, name="to_out")(mixed)
+
+
+def _kernel(query: jax.Array, key: jax.Array) -> Callable[..., jax.Array] | None:
+    """What attends faster than whole matrices here, where nobody needs the scores."""
+    if _by_blocks(query, key):
+        return attend_by_blocks
+    return attend_by_flash if _by_flash(query) else None
 
 
 def _by_blocks(query: jax.Array, key: jax.Array) -> bool:

@@ -12,7 +12,7 @@ guidance and the scheduler's arithmetic are float32 everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -65,10 +65,9 @@ class Sampler:
     def prepare(self, params, conditions: Conditions) -> Conditions:
         """What the network computes of conditions alone, done once for all steps."""
         dtype = _compute_dtype(params)
-        text, grounding = conditions.text.astype(dtype), conditions.grounding.astype(dtype)
-        told = grounding if self.unet.gated else None
-        projected = project_conditions(self.unet, params, text, told)
-        return Conditions(text, grounding, projected)
+        tokens = conditions.grounding.astype(dtype) if self.unet.gated else None
+        text = conditions.text.astype(dtype)
+        return replace(conditions, projected=project_conditions(self.unet, params, text, tokens))
 
     def step(self, params, state, latents, timestep, conditions: Conditions, scale, *, gated: bool):
         """One denoising step: predict with and without conditions, guide, let the scheduler act."""
@@ -98,8 +97,6 @@ class Sampler:
         conditions = self.prepare(params, conditions)
         state, timesteps = self.begin(latents)
         steps = self._steps(timesteps)
-        # A switch at no step or at the last leaves one of the two loops without a turn.
-        turn = jnp.searchsorted(jnp.asarray(steps), switch) if self.unet.gated else 0
 
         def phase(gated: bool, first, last, carry):
             def body(index, carry):
@@ -109,8 +106,10 @@ class Sampler:
 
             return jax.lax.fori_loop(first, last, body, carry)
 
+        turn: int | jax.Array = 0
         carry = state, latents.astype(jnp.float32)
         if self.unet.gated:
+            turn = jnp.searchsorted(jnp.asarray(steps), switch)
             carry = phase(True, 0, turn, carry)
         return phase(False, turn, len(steps), carry)[1]
 

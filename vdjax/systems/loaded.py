@@ -238,19 +238,17 @@ class _Programs:
         @jit
         def prior(params, net, key, embedding, states, null_embedding, null_states, masks):
             choose = net is not None and preset.grounding.picture_waves and preset.prior.draws > 1
-            count = preset.prior.draws if choose else 1
-            embedding, states, *mask = (
-                jnp.repeat(x, count, axis=0) for x in (embedding, states, *masks[:1])
-            )
+            each = partial(jnp.repeat, repeats=preset.prior.draws if choose else 1, axis=0)
+            embedding = each(embedding)
             drawn = sample_embeddings(
                 PriorTransformer(preset.prior),
                 params,
                 key,
                 embedding,
-                states,
+                each(states),
                 null_embedding,
                 null_states,
-                *mask,
+                *map(each, masks[:1]),
                 *masks[1:],
             )
             drawn = drawn / jnp.linalg.norm(drawn, axis=-1, keepdims=True)

@@ -123,12 +123,7 @@ def film(
             "alone; leave it out, or take a model whose tokens are of text and image"
         )
     clock.lap("ground")
-    sampler = Sampler(
-        unet=model.preset.unet,
-        noise=model.preset.noise,
-        scheduler=scheduler,
-        num_inference_steps=steps,
-    )
+    sampler = sampler_of(model, scheduler, steps)
     clips: list[np.ndarray] = []
     step_seconds: list[float] = []
     for number in range(1, len(made.scenes) + 1):
@@ -253,6 +248,16 @@ def uses_images(model: LoadedModel) -> bool:
 def _no_tokens(model: LoadedModel, frames: int) -> Float[Array, "2 frame 1 width"]:
     """What stands where a network without gated layers would have its tokens; nobody reads it."""
     return jnp.zeros((2, frames, 1, model.preset.unet.grounding_width))
+
+
+def sampler_of(model: LoadedModel, scheduler: str, steps: int) -> Sampler:
+    """What denoises the model's scenes."""
+    return Sampler(
+        unet=model.preset.unet,
+        noise=model.preset.noise,
+        scheduler=scheduler,
+        num_inference_steps=steps,
+    )
 
 
 def start_latents(

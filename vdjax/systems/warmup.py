@@ -7,7 +7,10 @@ compilation cache. The small ones, of words and tokens, are run once.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +18,12 @@ import jax.numpy as jnp
 from vdjax.plan import plan
 from vdjax.progress import Progress, silent
 from vdjax.runtime import enable_compilation_cache
-from vdjax.sample.loop import Sampler
+from vdjax.sample.loop import Conditions
 from vdjax.systems.loaded import LoadedModel, load
 from vdjax.systems.videodirectorgpt import (
     check_options,
     identity_embeddings,
+    sampler_of,
     scene_conditions,
     start_latents,
     uses_images,
@@ -45,36 +49,31 @@ def warm_up(
     enable_compilation_cache()
     model = preset if isinstance(preset, LoadedModel) else load(preset)
     count = frames or model.preset.num_frames
-    sampler = Sampler(
-        unet=model.preset.unet,
-        noise=model.preset.noise,
-        scheduler=scheduler,
-        num_inference_steps=steps or model.preset.num_inference_steps,
-    )
-    unet, scale = model.part("unet"), jnp.float32(1.0)
+    sampler = sampler_of(model, scheduler, steps or model.preset.num_inference_steps)
+    unet, made = model.part("unet"), plan(_ANY)
     latents = start_latents(model, jax.random.key(0), count)
-    made = plan(_ANY)
+    state, timesteps = sampler.begin(latents)
 
-    def tokens():
+    @cache
+    def tell() -> Conditions:
         embeddings = identity_embeddings(model, made, 0, {}) if uses_images(model) else {}
-        return scene_conditions(model, made, 1, embeddings, count)
+        told = scene_conditions(model, made, 1, embeddings, count)
+        return cast(Conditions, sampler.prepare(unet, told))
 
+    def compile_step(gated: bool) -> None:
+        given = unet, state, latents, timesteps[0], tell(), jnp.float32(1.0)
+        sampler.compile_step(*given, gated=gated)
+
+    programs: dict[str, Callable[[], object]] = {"words and tokens": tell}
+    if model.preset.unet.gated:
+        programs["step with gates"] = partial(compile_step, True)
+    programs["step without gates"] = partial(compile_step, False)
+    programs["decoder"] = partial(model.compile_decoder, latents[0])
     seconds: dict[str, float] = {}
-    programs = ["words and tokens", *["step with gates"] * model.preset.unet.gated]
-    programs += ["step without gates", "decoder"]
-    conditions = None
-    for done, name in enumerate(programs):
+    for done, (name, compile_one) in enumerate(programs.items()):
         progress("compiling", done, len(programs))
         began = time.perf_counter()
-        if name == "words and tokens":
-            conditions = sampler.prepare(unet, tokens())
-            state, timesteps = sampler.begin(latents)
-        elif name == "decoder":
-            model.compile_decoder(latents[0])
-        else:
-            sampler.compile_step(
-                unet, state, latents, timesteps[0], conditions, scale, gated="with gates" in name
-            )
+        compile_one()
         seconds[name] = round(time.perf_counter() - began, 3)
     progress("compiling", len(programs), len(programs))
     return seconds
