@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error("--quick measures nothing worth saving: leave out --save or --quick")
     asked = options.read(arguments)
     before = machine.load()
-    heading = machine.describe(asked.device)
+    heading = f"{machine.describe(asked.device)}: {', '.join(size.name for size in asked.sizes)}"
     print(f"## {heading}\n\n{machine.versions()}\n", flush=True)
     tables = []
     for name in names:

@@ -22,7 +22,7 @@ from benchmarks.sizes import SIZES, Size
 
 @dataclass(frozen=True)
 class Found:
-    """Seconds of the first step and of the quicker of two more; bytes at most held meanwhile."""
+    """Seconds of the first step and of the quickest later one; bytes at most held meanwhile."""
 
     first: float
     later: float
@@ -92,7 +92,7 @@ def _measure(asked: dict) -> Found:
         network, weights, peak = _theirs(size, options, compiled=side == "compile")
     job = network.step()
     _forget_peak()
-    first, later = job.seconds(), min(job.seconds() for _ in range(2))
+    first, later = job.seconds(), min(job.seconds() for _ in range(size.later))
     return Found(first=first, later=later, peak=peak(), weights=weights)
 
 

@@ -1,4 +1,4 @@
-"""RESULTS.md: one section per machine; a new run of a machine takes the place of its last."""
+"""RESULTS.md: one section per machine and sizes; a new run takes the place of the last such one."""
 
 from __future__ import annotations
 

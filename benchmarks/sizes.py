@@ -10,13 +10,15 @@ from typing import Any
 class Size:
     """Arguments of diffusers' UNet3DConditionModel, the clip that goes in, and how often.
 
-    `rounds` is how many times each side is measured unless the command line says otherwise.
+    `rounds` is how many times each side is measured unless the command line says otherwise, `later`
+    how many steps follow the first in a process of its own.
     """
 
     name: str
     frames: int
     side: int
     rounds: int
+    later: int = 2
     text_length: int = 77
     network: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
@@ -58,6 +60,6 @@ SIZES = {
     for size in (
         Size("tiny", frames=4, side=8, rounds=3, text_length=7, network=_TINY),
         Size("mid", frames=16, side=32, rounds=7, network=_MID),
-        Size("full", frames=16, side=32, rounds=3, network=_FULL),
+        Size("full", frames=16, side=32, rounds=3, later=1, network=_FULL),
     )
 }
