@@ -795,3 +795,19 @@ def test_opened_gates_are_open_and_only_what_they_let_out_is_zero(network):
             assert not leaf.any()
         else:
             np.testing.assert_array_equal(leaf, before[path])
+
+
+@pytest.mark.parametrize("name", ["backbone", "guided"])
+def test_remat_computes_a_unets_levels_twice(chain, name):
+    """Traced, not run: `test_unet3d` holds the numbers against each other."""
+    runs = chain[0]
+
+    def convolutions(remat: str | None) -> int:
+        schedule = Schedule(steps=1, batch_size=2, learning_rate=1e-3, remat=remat)
+        stage = stages.Workshop(runs, TINY, COUNTS, print).stage(name, schedule)
+        gradient = jax.grad(lambda *given: stage.loss(*given)[0])
+        key = jax.random.key(0)
+        program = jax.make_jaxpr(gradient)(*stage.init(), stage.batch(0), key)
+        return str(program).count("conv_general_dilated[")
+
+    assert convolutions("nothing_saveable") > convolutions(None)

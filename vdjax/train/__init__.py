@@ -9,6 +9,9 @@ STAGES = ("autoencoder", "clip", "backbone", "motion", "prior", "pictures", "gui
 grounding net, for presets that have it; and "detector", the measure's eye, stands on none of the
 others."""
 
+REMAT_POLICIES = ("nothing_saveable", "dots_saveable", "dots_with_no_batch_dims_saveable")
+"""Of `jax.checkpoint_policies`, by what they keep: nothing, matrix products, those of weights."""
+
 
 def run(stage: str, **options: Any):
     """Train a stage (see `vdjax.train.stages.run`); imports JAX only when called."""

@@ -74,7 +74,7 @@ class BackboneStage:
         states, _ = CLIP(self.preset.clip).text(frozen["clip"], batch["ids"])
 
         def predict(noisy, timesteps):
-            return UNet3D(self.preset.unet).apply(
+            return UNet3D(self.preset.unet, remat=self.schedule.remat).apply(
                 {"params": params}, noisy, timesteps, states, video=self.part == "temporal"
             )
 

@@ -156,7 +156,7 @@ class GuidedStage:
         unet = merge_params(params["unet"], frozen["spatial"])
 
         def predict(noisy, timesteps):
-            return UNet3D(self.preset.unet).apply(
+            return UNet3D(self.preset.unet, remat=self.schedule.remat).apply(
                 {"params": unet}, noisy, timesteps, states, tokens, video=False
             )
 

@@ -18,7 +18,8 @@ PyTree = Any
 class Schedule:
     """How long and how fast a stage learns.
 
-    `learning_rate` is the peak; `seed` fixes the order of the data and the noise.
+    `learning_rate` is the peak; `seed` fixes the order of the data and the noise. `remat` names
+    what the gradient through a UNet keeps (`UNet3D`): less memory, more work, the same numbers.
     """
 
     steps: int
@@ -31,6 +32,7 @@ class Schedule:
     b2: float = 0.99
     ema_decay: float = 0.999
     seed: int = 0
+    remat: str | None = None
 
 
 class Stage(Protocol):
