@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from vdjax.errors import UserError
 from vdjax.plan import PlanError, Scene, VideoPlan, base_name
-from vdjax.plan.schema import MAX_ENTITIES, MAX_SCENES
+from vdjax.plan.schema import MAX_ENTITIES, MAX_SCENES, Camera
 
 
 def raw_plan() -> dict[str, Any]:
@@ -130,6 +131,36 @@ BAD = [
     (_plan(alpha=1.5), "alpha is 1.5; it must be a number from 0 to 1"),
     (_plan(alpha=NAN), "alpha is NaN"),
     (_plan(alpha="much"), "alpha is 'much'"),
+    (_plan(seed=-1), "'seed' is -1; it must be a whole number from 0 to 4294967295"),
+    (_plan(seed=2**32), "'seed' is 4294967296"),
+    (_plan(seed=1.0), "'seed' is 1.0; it must be a whole number"),
+    (_plan(seed=True), "'seed' is True"),
+    (_plan(director=3), "'director' is 3; it must be a text"),
+    (_plan(director="a\nb"), "signs that cannot be shown"),
+    (_plan(director="x" * 121), "has 121 characters; at most 120"),
+    (_plan(entity_descriptions=["cat"]), "'entity_descriptions' is ['cat']; it must be a mapping"),
+    (_plan(entity_descriptions={"cow": "brown"}), "'cow' is described but neither an entity"),
+    (_plan(entity_descriptions={"dog in scene 1": "x"}), "'dog in scene 1' is described but"),
+    (_plan(entity_descriptions={"cat": ""}), "the description of 'cat' is empty"),
+    (_plan(entity_descriptions={"cat": "a\nb"}), "the description of 'cat' has several lines"),
+    (_plan(entity_descriptions={"cat": "x" * 1001}), "of 'cat' has 1001 characters; at most 1000"),
+    (_scene(camera="left"), "scene 2: 'camera' is 'left'; it must be a mapping"),
+    (
+        _scene(camera={"direction": "sideways"}),
+        "scene 2: the camera's direction is 'sideways'; it must be static, left, right, up,",
+    ),
+    (_scene(camera={"direction": "forwards"}), "is 'forwards' (did you mean 'forward'?)"),
+    (_scene(camera={"direction": "up", "speed": 3}), "the camera's speed is 3; it must be slow"),
+    (_scene(camera={"speed": "slow"}), "'direction' is missing"),
+    (_scene(camera={"direction": "up", "zoom": 1}), "'zoom' is not a key of a camera"),
+    (_scene(captions=["a"] * 8), "scene 2: 8 captions; there must be 9, one per keyframe"),
+    (_scene(captions="a"), "'captions' is 'a'; it must be a list of texts"),
+    (_scene(captions=["a"] * 4 + [" "] + ["a"] * 4), "a caption (number 5) is empty"),
+    (_scene(reasoning=["a"]), "'reasoning' is ['a']; it must be a text in quotes"),
+    (_scene(reasoning="x" * 4001), "'reasoning' has 4001 characters; at most 4000"),
+    (_scene(frame_prompts=[]), "0 prompts of frames; there must be 1 to 64"),
+    (_scene(frame_prompts=["a"] * 65), "65 prompts of frames"),
+    (_scene(frame_prompts=["a", 2]), "a frame's prompt (number 2) is 2; it must be a text"),
     (_plan(version=2), "plan version 2 is not known; this vdjax reads version 1"),
 ]
 
@@ -144,6 +175,51 @@ def test_a_bad_plan_is_refused_in_words(change: Callable[[dict[str, Any]], Any],
     assert message in text
     assert text.startswith("plan.json: ")
     assert "\n" not in text
+
+
+OPTIONAL_OF_A_PLAN = {
+    "seed": 2**32 - 1,
+    "director": "chat (some-model)",
+    "entity_descriptions": {
+        "cat": "A small grey cat with a white tail.",
+        "dog in scene 2": "A brown dog.",
+        "park": "A park in autumn.",
+    },
+}
+OPTIONAL_OF_A_SCENE = {
+    "camera": {"direction": "forward", "speed": "slow"},
+    "captions": [f"a cat, {k}" for k in range(9)],
+    "reasoning": "The cat\nsits.",
+    "frame_prompts": ["a cat sits", "a cat stands"],
+}
+
+
+def test_optional_parts_are_kept_and_absent_ones_not_written():
+    data = {**raw_plan(), **OPTIONAL_OF_A_PLAN}
+    data["scenes"][0].update(OPTIONAL_OF_A_SCENE)
+    plan = VideoPlan.from_data(data)
+    assert plan.seed == 2**32 - 1
+    assert plan.scene(1).camera == Camera(direction="forward", speed="slow")
+    assert plan.scene(1).frame_prompts == ("a cat sits", "a cat stands")
+    assert plan.scene(2).camera is None
+    for again in (VideoPlan.parse(plan.to_json()), VideoPlan.from_data(plan.model_dump())):
+        assert again == plan
+    written = json.loads(plan.to_json())
+    assert written.keys() - {"groups", "alpha", "version"} == data.keys()
+    assert written["scenes"][0] == data["scenes"][0]
+    assert written["scenes"][1].keys() - {"notes"} == data["scenes"][1].keys()
+    summary = plan.summary()
+    for words in ("camera: forward, slow", "seed     4294967295", "planned by chat", "brown dog"):
+        assert words in summary
+
+
+def test_a_camera_moves_at_a_medium_speed_unless_told():
+    assert Camera(direction="left").speed == "medium"
+
+
+def test_regrouping_leaves_the_descriptions_valid():
+    plan = VideoPlan.from_data({**raw_plan(), **OPTIONAL_OF_A_PLAN})
+    assert plan.replace(groups={"cat": [1]}).entity_descriptions == plan.entity_descriptions
 
 
 def test_several_problems_are_counted():

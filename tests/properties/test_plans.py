@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from vdjax.plan import PlanError, Scene, VideoPlan, caption, frame_boxes, identities, plan
 from vdjax.plan.boxes import MIN_SIDE, Box
 from vdjax.plan.english import words
-from vdjax.plan.schema import MAX_ENTITIES, NUM_KEYFRAMES
+from vdjax.plan.fields import MAX_SEED
+from vdjax.plan.schema import MAX_ENTITIES, NUM_KEYFRAMES, Direction, Speed
 from vdjax.plan.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.storybook()
@@ -36,6 +37,9 @@ NAMES = st.one_of(
 )
 
 
+SENTENCES = st.text(max_size=40).map(lambda s: s.encode("utf-8", "ignore").decode())
+
+
 @st.composite
 def scenes(draw: st.DrawFn) -> dict[str, Any]:
     """Any valid scene, as plain data."""
@@ -44,23 +48,44 @@ def scenes(draw: st.DrawFn) -> dict[str, Any]:
     for k in range(NUM_KEYFRAMES):
         seen = [n for n in names if k == 4 or draw(st.booleans())]
         keyframes.append({name: draw(boxes()) for name in seen})
-    return {
-        "description": draw(st.text(max_size=40)).encode("utf-8", "ignore").decode(),
+    scene = {
+        "description": draw(SENTENCES),
         "background": background,
         "entities": names,
         "keyframes": keyframes,
         "notes": [],
     }
+    said = SENTENCES.filter(str.strip)
+    optional = {
+        "camera": st.fixed_dictionaries(
+            {
+                "direction": st.sampled_from(get_args(Direction)),
+                "speed": st.sampled_from(get_args(Speed)),
+            }
+        ),
+        "captions": st.lists(said, min_size=NUM_KEYFRAMES, max_size=NUM_KEYFRAMES),
+        "reasoning": SENTENCES,
+        "frame_prompts": st.lists(said, min_size=1, max_size=3),
+    }
+    return {**scene, **draw(st.fixed_dictionaries({}, optional=optional))}
 
 
 @st.composite
 def plans(draw: st.DrawFn) -> dict[str, Any]:
     """Any valid plan, as plain data."""
-    return {
+    plan = {
         "prompt": "anything",
         "scenes": draw(st.lists(scenes(), min_size=1, max_size=3)),
         "alpha": draw(st.floats(0, 1)),
     }
+    names = [name for scene in plan["scenes"] for name in scene["entities"]]
+    known = st.sampled_from([*names, *(f"{name} in scene 1" for name in names[:1])])
+    optional = {
+        "seed": st.integers(0, MAX_SEED),
+        "director": NAMES,
+        "entity_descriptions": st.dictionaries(known, st.sampled_from(["grey", "ein Kätzchen"])),
+    }
+    return {**plan, **draw(st.fixed_dictionaries({}, optional=optional))}
 
 
 @given(plans())
@@ -71,6 +96,9 @@ def test_any_plan_survives_json(data: dict[str, Any]):
     assert VideoPlan.parse(json.dumps(data)) == film
     assert VideoPlan.from_data(film.model_dump()) == film
     assert film.summary()
+    written = json.loads(film.to_json())
+    assert written.keys() - {"version", "groups"} == data.keys()
+    assert [scene.keys() for scene in written["scenes"]] == [s.keys() for s in data["scenes"]]
     for number, scene in enumerate(film.scenes, 1):
         assert caption(scene)
         for name in (*scene.entities, scene.background):
@@ -135,7 +163,22 @@ JSON = st.recursive(
         st.lists(inner, max_size=3),
         st.dictionaries(
             st.sampled_from(
-                ["prompt", "scenes", "groups", "alpha", "entities", "keyframes", "cat", "self"]
+                [
+                    "prompt",
+                    "scenes",
+                    "groups",
+                    "alpha",
+                    "entities",
+                    "keyframes",
+                    "cat",
+                    "self",
+                    "seed",
+                    "camera",
+                    "captions",
+                    "reasoning",
+                    "frame_prompts",
+                    "entity_descriptions",
+                ]
             ),
             inner,
             max_size=4,

@@ -19,8 +19,8 @@ from vdjax.plan.problems import PlanError, place, show
 if TYPE_CHECKING:
     from vdjax.plan.schema import VideoPlan
 
-MAX_BYTES = 4 * 2**20
-"""Longest plan that is read; the longest valid one is far below it."""
+MAX_BYTES = 32 * 2**20
+"""Longest plan that is read; the longest valid one is below it, whatever its letters."""
 
 
 class _Twice(dict[str, Any]):
@@ -132,6 +132,15 @@ def write_text(plan: VideoPlan) -> str:
             f'"keyframes": {block([line(dict(k)) for k in scene.keyframes], "   ")}',
             f'"notes": {block([line(note) for note in scene.notes], "   ")}',
         ]
+        if scene.camera is not None:
+            fields.append(f'"camera": {line(scene.camera.model_dump())}')
+        if scene.captions is not None:
+            fields.append(f'"captions": {block([line(text) for text in scene.captions], "   ")}')
+        if scene.reasoning is not None:
+            fields.append(f'"reasoning": {line(scene.reasoning)}')
+        if scene.frame_prompts is not None:
+            prompts = block([line(text) for text in scene.frame_prompts], "   ")
+            fields.append(f'"frame_prompts": {prompts}')
         scenes.append("{\n   " + ",\n   ".join(fields) + "\n  }")
     fields = [
         f'"version": {plan.version}',
@@ -140,6 +149,12 @@ def write_text(plan: VideoPlan) -> str:
         f'"groups": {line(dict(plan.groups))}',
         f'"alpha": {line(plan.alpha)}',
     ]
+    if plan.seed is not None:
+        fields.append(f'"seed": {plan.seed}')
+    if plan.director is not None:
+        fields.append(f'"director": {line(plan.director)}')
+    if plan.entity_descriptions is not None:
+        fields.append(f'"entity_descriptions": {line(dict(plan.entity_descriptions))}')
     return "{\n " + ",\n ".join(fields) + "\n}\n"
 
 

@@ -8,8 +8,11 @@ guides. It is plain data, read and written as JSON, and checked completely whene
 Departures. Nine keyframes per scene, exactly (the paper's template says 8, its text and its
 validity rule 9). An entity without a box at a keyframe is not visible there; the paper leaves
 that open. Names are free text: whether a model can draw them is for the director and the renderer
-to say. Plans are frozen, dictionaries included, and unknown keys are refused; later parts of a
-plan will be optional keys.
+to say. Plans are frozen, dictionaries included, and unknown keys are refused.
+
+Optional keys, absent where nobody gave them, let one plan serve the other two systems as well:
+VideoStudio's cameras and descriptions of entities (arXiv 2401.01256, section 3.1), DirecT2V's
+prompts for frames (arXiv 2305.14330); and keep what a language model said while it planned.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -28,26 +31,47 @@ from pydantic import (
 )
 
 from vdjax.plan import consistency
-from vdjax.plan.boxes import Box, check_box
+from vdjax.plan import fields as checks
+from vdjax.plan.boxes import Box
+from vdjax.plan.fields import (
+    MAX_ENTITIES,
+    MAX_NAME,
+    MAX_NOTES,
+    MAX_PROMPT,
+    MAX_SCENES,
+    MAX_TEXT,
+    NUM_KEYFRAMES,
+    Fixed,
+)
 from vdjax.plan.problems import PlanError, fault, plan_error, problems_of, show
 
-NUM_KEYFRAMES = 9
-"""Keyframes of a scene (VideoDirectorGPT, section 3.1 and appendix H.1)."""
-MAX_ENTITIES = 7
-"""Entities in one scene: the model has eight grounding tokens, and the background takes one."""
-MAX_SCENES = 16
-MAX_PROMPT = 2000
-"""Characters in a prompt."""
-MAX_NAME = 60
-"""Characters in the name of an entity or a background."""
-MAX_TEXT = 1000
-"""Characters in a description or a note."""
-MAX_NOTES = 100
+__all__ = [
+    "DEFAULT_ALPHA",
+    "MAX_ENTITIES",
+    "MAX_NAME",
+    "MAX_NOTES",
+    "MAX_PROMPT",
+    "MAX_SCENES",
+    "MAX_TEXT",
+    "NUM_KEYFRAMES",
+    "Camera",
+    "Direction",
+    "Fixed",
+    "Scene",
+    "Speed",
+    "VideoPlan",
+    "base_name",
+]
+
 DEFAULT_ALPHA = 1.0
 """Share of the denoising steps with the gated layers on, when nobody says otherwise.
 
 Chosen for the storybook weights on validation plans; the paper's full-size model needs 0.1 to 0.3.
 """
+
+Direction = Literal["static", "left", "right", "up", "down", "forward", "backward"]
+"""Where a camera moves (VideoStudio, section 3.1); forward zooms in, backward zooms out."""
+Speed = Literal["slow", "medium", "fast"]
 
 _NUMBERED = re.compile(r"^(?P<base>.+?) (?P<number>[2-9]|[1-9][0-9]+)$")
 
@@ -56,106 +80,6 @@ def base_name(name: str) -> str:
     """The kind of thing a name stands for: "cat" for "cat" and for "cat 2"."""
     match = _NUMBERED.match(name)
     return match["base"] if match else name
-
-
-class Fixed(dict[str, Any]):
-    """A dictionary that stays as it is, so that a plan that was checked stays valid."""
-
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("a plan cannot be changed in place; make a new one with .replace(...)")
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Self:
-        return self
-
-    def __reduce__(self) -> Any:
-        return type(self), (dict(self),)
-
-
-def _name(value: Any, what: str) -> str:
-    """A name people can read: some text, one line, no blanks around it."""
-    if not isinstance(value, str):
-        raise fault("name", f"{what} is {show(value)}; it must be a text in quotes")
-    if not value.strip():
-        raise fault("name", f"{what} is empty; give it a name")
-    if value != value.strip() or not value.isprintable():
-        raise fault(
-            "name", f"{what} {show(value)} has blanks around it or signs that cannot be shown"
-        )
-    if len(value) > MAX_NAME:
-        raise fault("name", f"{what} {show(value)} has {len(value)} characters; at most {MAX_NAME}")
-    return value
-
-
-def _text(value: Any, what: str, limit: int) -> str:
-    if not isinstance(value, str):
-        raise fault("text", f"{what} is {show(value)}; it must be a text in quotes")
-    if len(value) > limit:
-        raise fault("text", f"{what} has {len(value)} characters; at most {limit}")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise fault(
-            "text", f"{what} holds half a character (a lone surrogate); remove it"
-        ) from None
-    return value
-
-
-def _check_keyframe(value: Any) -> Fixed:
-    if not isinstance(value, Mapping):
-        raise fault("type", f"it is {show(value)}; it must be a mapping {{name: [x0, y0, x1, y1]}}")
-    return Fixed({_name(name, "a name"): check_box(box, name) for name, box in value.items()})
-
-
-def _check_entities(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple):
-        raise fault("type", f"'entities' is {show(value)}; it must be a list of names")
-    return tuple(_name(item, "an entity") for item in value)
-
-
-def _check_groups(value: Any) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, Mapping):
-        raise fault(
-            "type", f"'groups' is {show(value)}; it must be a mapping {{name: [scene numbers]}}"
-        )
-    groups = {}
-    for name, scenes in value.items():
-        _name(name, "a group")
-        if not isinstance(scenes, list | tuple) or not scenes:
-            raise fault(
-                "group", f"group {name!r} is {show(scenes)}; it must be a list of scene numbers"
-            )
-        for number in scenes:
-            if isinstance(number, bool) or not isinstance(number, int):
-                raise fault(
-                    "group",
-                    f"group {name!r} names scene {show(number)}; scenes are numbered 1, 2, …",
-                )
-        if len(set(scenes)) != len(scenes):
-            raise fault("group", f"group {name!r} names a scene twice: {show(scenes)}")
-        groups[name] = tuple(sorted(scenes))
-    return Fixed(groups)
-
-
-def _check_alpha(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise fault("alpha", f"alpha is {show(value)}; it must be a number from 0 to 1")
-    return float(value)
-
-
-def _check_notes(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple):
-        raise fault("type", f"'notes' is {show(value)}; it must be a list of texts")
-    if len(value) > MAX_NOTES:
-        raise fault("notes", f"{len(value)} notes; at most {MAX_NOTES}")
-    return tuple(_text(item, "a note", MAX_TEXT) for item in value)
 
 
 class _Checked(BaseModel):
@@ -177,6 +101,27 @@ class _Checked(BaseModel):
         return type(self)(**{**known, **changes})
 
 
+def _check_reasoning(value: Any) -> str:
+    return checks.check_text(value, "'reasoning'", checks.MAX_REASONING)
+
+
+def _check_director(value: Any) -> str:
+    return checks.check_name(value, "'director'", checks.MAX_DIRECTOR)
+
+
+_DIRECTION = checks.check_choice("the camera's direction", get_args(Direction))
+_SPEED = checks.check_choice("the camera's speed", get_args(Speed))
+
+
+class Camera(_Checked):
+    """How the camera moves during a scene (VideoStudio, section 3.1)."""
+
+    _called: ClassVar[str] = "camera"
+
+    direction: Annotated[Direction, PlainValidator(_DIRECTION)]
+    speed: Annotated[Speed, PlainValidator(_SPEED)] = "medium"
+
+
 class Scene(_Checked):
     """One clip of the film: its caption, its background, and who is where at nine moments.
 
@@ -187,16 +132,28 @@ class Scene(_Checked):
         keyframes: nine mappings from name to (x0, y0, x1, y1) in 0..1; a name that is absent from a
             mapping is not visible at that moment.
         notes: what the planner has to say; those that start with "warning:" say what will be
-        missing.
+            missing.
+        camera: how the camera moves; optional, as is all that follows.
+        captions: nine texts, what each keyframe shows (VideoDirectorGPT, section 3.1, step 2).
+        reasoning: why the planner put the boxes where they are, up to 4000 characters.
+        frame_prompts: one prompt for each frame, 1 to 64 of them (DirecT2V).
     """
 
     _called: ClassVar[str] = "scene"
 
-    description: Annotated[str, PlainValidator(lambda v: _text(v, "'description'", MAX_TEXT))]
-    background: Annotated[str, PlainValidator(lambda v: _name(v, "'background'"))]
-    entities: Annotated[tuple[str, ...], PlainValidator(_check_entities)]
-    keyframes: tuple[Annotated[Mapping[str, Box], PlainValidator(_check_keyframe)], ...]
-    notes: Annotated[tuple[str, ...], PlainValidator(_check_notes)] = ()
+    description: Annotated[str, PlainValidator(lambda v: checks.check_text(v, "'description'"))]
+    background: Annotated[str, PlainValidator(lambda v: checks.check_name(v, "'background'"))]
+    entities: Annotated[tuple[str, ...], PlainValidator(checks.check_entities)]
+    keyframes: tuple[Annotated[Mapping[str, Box], PlainValidator(checks.check_keyframe)], ...]
+    notes: Annotated[tuple[str, ...], PlainValidator(checks.check_notes)] = ()
+    camera: Camera | None = None
+    captions: Annotated[
+        tuple[str, ...] | None, PlainValidator(checks.optional(checks.check_captions))
+    ] = None
+    reasoning: Annotated[str | None, PlainValidator(checks.optional(_check_reasoning))] = None
+    frame_prompts: Annotated[
+        tuple[str, ...] | None, PlainValidator(checks.optional(checks.check_frame_prompts))
+    ] = None
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -245,6 +202,44 @@ class Scene(_Checked):
             raise PlanError(f"{name!r} is not in this scene; it has {', '.join(self.entities)}")
         return tuple(name in keyframe for keyframe in self.keyframes)
 
+    # Edits give a new scene; put it back with `VideoPlan.with_scene`. See `scene_edits` for each.
+
+    def move(self, name: str, **how: Any) -> Scene:
+        """The scene with something moved: right, left, up, down, or to=(x, y)."""
+        from vdjax.plan import scene_edits
+
+        return scene_edits.move(self, name, **how)
+
+    def resize(self, name: str, factor: float, **how: Any) -> Scene:
+        """The scene with something larger or smaller."""
+        from vdjax.plan import scene_edits
+
+        return scene_edits.resize(self, name, factor, **how)
+
+    def rename(self, old: str, new: str) -> Scene:
+        """The scene with another name for an entity or its background."""
+        from vdjax.plan import scene_edits
+
+        return scene_edits.rename(self, old, new)
+
+    def add(self, name: str, box: Any = None, **how: Any) -> Scene:
+        """The scene with one entity more."""
+        from vdjax.plan import scene_edits
+
+        return scene_edits.add(self, name, box, **how)
+
+    def remove(self, name: str) -> Scene:
+        """The scene without an entity."""
+        from vdjax.plan import scene_edits
+
+        return scene_edits.remove(self, name)
+
+    def set_background(self, name: str) -> Scene:
+        """The scene at another place."""
+        from vdjax.plan import scene_edits
+
+        return scene_edits.set_background(self, name)
+
 
 class VideoPlan(_Checked):
     """The plan of a whole film.
@@ -256,16 +251,27 @@ class VideoPlan(_Checked):
             out, every name is grouped over all its scenes; a scene left out of a group gets a
             look of its own.
         alpha: share of the denoising steps, 0 to 1, during which the layout guides.
+        seed: 0 to 2**32 - 1; what the film is made with unless somebody says otherwise, so that an
+            edited plan keeps what was not touched. Optional, as is all that follows.
+        director: who planned, in a few words: the director's name and its model. Never a key or
+            an address.
+        entity_descriptions: for a name, or an identity such as "cat in scene 3", one paragraph on
+            how it looks (VideoStudio).
         version: 1.
     """
 
     _called: ClassVar[str] = "plan"
 
     version: Literal[1] = 1
-    prompt: Annotated[str, PlainValidator(lambda v: _text(v, "'prompt'", MAX_PROMPT))]
+    prompt: Annotated[str, PlainValidator(lambda v: checks.check_text(v, "'prompt'", MAX_PROMPT))]
     scenes: tuple[Scene, ...]
-    groups: Annotated[Mapping[str, tuple[int, ...]], PlainValidator(_check_groups)] = None  # type: ignore[assignment]
-    alpha: Annotated[float, PlainValidator(_check_alpha)] = DEFAULT_ALPHA
+    groups: Annotated[Mapping[str, tuple[int, ...]], PlainValidator(checks.check_groups)] = None  # type: ignore[assignment]
+    alpha: Annotated[float, PlainValidator(checks.check_alpha)] = DEFAULT_ALPHA
+    seed: Annotated[int | None, PlainValidator(checks.optional(checks.check_seed))] = None
+    director: Annotated[str | None, PlainValidator(checks.optional(_check_director))] = None
+    entity_descriptions: Annotated[
+        Mapping[str, str] | None, PlainValidator(checks.optional(checks.check_descriptions))
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -307,6 +313,16 @@ class VideoPlan(_Checked):
                         f"group {name!r} names scene {number}, where it does not appear;"
                         f" it is in {_scenes(known[name])}",
                     )
+        for name in self.entity_descriptions or ():
+            # Identities of every possible grouping: to regroup a plan must not make it invalid.
+            base, _, scene = name.rpartition(" in scene ")
+            alone = base in known and scene in map(str, known[base])
+            if name not in known and not alone:
+                raise fault(
+                    "entity_descriptions",
+                    f"{show(name)} is described but neither an entity nor a background of any"
+                    f" scene; the plan has {', '.join(known)}",
+                )
         return self
 
     def _numbers(self) -> str:
@@ -321,6 +337,18 @@ class VideoPlan(_Checked):
         ):
             raise PlanError(f"there is no scene {show(number)}; {self._numbers()}")
         return self.scenes[number - 1]
+
+    def with_scene(self, number: int, scene: Scene) -> VideoPlan:
+        """The plan with another scene in the place of that number; groups stay right."""
+        from vdjax.plan import editing
+
+        return editing.with_scene(self, number, scene)
+
+    def edit(self) -> Any:
+        """A `Draft` of the plan: edits in a row, with undo."""
+        from vdjax.plan import editing
+
+        return editing.Draft(self)
 
     def summary(self) -> str:
         """The plan as a table to read in a terminal."""

@@ -21,6 +21,9 @@ def table(plan: VideoPlan) -> str:
         width = max(len(name) for name in scene.entities)
         for name in scene.entities:
             lines.append(f"    {name:<{width}}  {_told(scene, name)}")
+        if scene.camera is not None:
+            moving = "" if scene.camera.direction == "static" else f", {scene.camera.speed}"
+            lines.append(f"    camera: {scene.camera.direction}{moving}")
         for note in scene.notes:
             lines += _wrapped("    - ", note)
     shared = [
@@ -30,7 +33,13 @@ def table(plan: VideoPlan) -> str:
     ]
     if shared:
         lines += _wrapped("the same in scenes  ", "; ".join(shared))
+    for name, words in (plan.entity_descriptions or {}).items():
+        lines += _wrapped(f"{name}: ", words)
     lines.append(f"alpha    {plan.alpha:g}")
+    if plan.seed is not None:
+        lines.append(f"seed     {plan.seed}")
+    if plan.director is not None:
+        lines.append(f"planned by {plan.director}")
     return "\n".join(lines)
 
 
