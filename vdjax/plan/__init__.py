@@ -12,6 +12,7 @@ Never imports JAX or numpy: a plan is made in well under a second.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from vdjax.plan.boxes import Box
 from vdjax.plan.captions import caption
@@ -25,6 +26,7 @@ from vdjax.plan.schema import (
     MAX_PROMPT,
     MAX_SCENES,
     NUM_KEYFRAMES,
+    Camera,
     Scene,
     VideoPlan,
     base_name,
@@ -38,6 +40,7 @@ __all__ = [
     "MAX_SCENES",
     "NUM_KEYFRAMES",
     "Box",
+    "Camera",
     "Director",
     "PlanError",
     "Scene",
@@ -54,7 +57,10 @@ __all__ = [
 
 
 def plan(
-    prompt: str | Sequence[str], director: str | Director = "rules", seed: int = 0
+    prompt: str | Sequence[str],
+    director: str | Director = "rules",
+    seed: int = 0,
+    **options: Any,
 ) -> VideoPlan:
     """The plan of a film.
 
@@ -62,10 +68,11 @@ def plan(
         prompt: one text, cut into scenes where the story moves on, or a list of sentences, each
             of which makes one scene.
         director: the name of a director, or one of your own.
+        options: of a director called by its name; see `get_director`.
         seed: chooses among the layouts that fit; the same prompt and seed give the same plan.
 
     Raises:
         PlanError: for a prompt that is empty, too long, makes too many scenes, or names nothing
             that can be drawn, and for an unknown director.
     """
-    return get_director(director).plan(prompt, seed)
+    return get_director(director, **options).plan(prompt, seed)

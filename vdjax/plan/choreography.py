@@ -11,7 +11,8 @@ import random
 from collections.abc import Sequence
 
 from vdjax.plan.english.lexicon import Lexicon
-from vdjax.plan.english.roles import RELATIONS, Event, Reading
+from vdjax.plan.english.order import RELATIONS
+from vdjax.plan.english.reading import Event, Reading
 from vdjax.plan.motion import Move, Spot
 from vdjax.plan.schema import MAX_ENTITIES, NUM_KEYFRAMES, base_name
 from vdjax.plan.stage import Part, Stage, Wish
@@ -26,6 +27,9 @@ _MOUNTS = ("horse", "camel", "elephant", "cow", "whale", "turtle", "goat", "pig"
 _RESTING = ("palm tree", "tree", "house", "castle")
 _ROOFS = ("palm tree", "tree", "umbrella", "sunflower", "mushroom", "balloon")
 _LIFTED = ("umbrella", "balloon")
+#: What is gone past stands in the middle of the way.
+_BESIDE_A_WAY = ("past", "front", "behind", "by", "across", "along", "over", "beside")
+_PASSING = ("pass", "cross", "overtake", "outrun")
 _WHERE: dict[str, Spot] = {"on": (0.0, -1.0), "below": (0.0, 1.0), "in": (0.0, 1.0)}
 
 
@@ -82,9 +86,14 @@ class _Choreography:
         if action in ("still", "act", "watch", "begin", "make") and not event.across:
             for preposition, names in event.ways:
                 self._relate(preposition, subjects, self._here(names))
-            if event.goals and subjects and action == "still":
+            seen = action == "watch" and event.verb.form == "ed"  # "is seen at the top"
+            if event.goals and subjects and (seen or action in ("still", "begin")):
                 self._move(subjects, self._way(event), event)
             return
+        if event.goals and not objects and action in ("meet", "approach"):
+            action = "go"  # "visits the upper left, the lower left and the lower right"
+        if not subjects and objects and self._is_moved(event):
+            subjects, objects, action = objects, [], "go"  # "something pushes a ball to the left"
         movers = self._riders(event, subjects, objects)
         if movers is not None:
             subjects, objects = movers, []
@@ -123,6 +132,14 @@ class _Choreography:
                     self.parts[name].home = "sky"
         self._move(subjects, self._motion(event, action, objects), event)
 
+    @staticmethod
+    def _is_moved(event: Event) -> bool:
+        """Whether the objects of a verb that nobody seen does are sent somewhere by it."""
+        if event.verb.action in ("push", "throw"):
+            return True
+        way = event.headings or event.goals or event.across
+        return event.verb.action == "hold" and bool(way)
+
     def _move(self, names: Sequence[str], move: Move, event: Event) -> None:
         for name in names:
             part = self.parts[name]
@@ -155,6 +172,12 @@ class _Choreography:
         spot = self.parts[event.subjects[0]].spot if self._here(event.subjects) else (None, None)
         if start == (None, None):
             start = spot
+        if start == (None, None):  # it comes from the other side
+            x, y = event.goals[0]
+            aside = x is not None and x != 0.5
+            start = (
+                (1 - x, None) if aside and x is not None else (None, None if y is None else 1 - y)
+            )
         return Move(kind="across", spots=(start, *event.goals))
 
     def _motion(self, event: Event, action: str, objects: list[str]) -> Move:
@@ -169,7 +192,12 @@ class _Choreography:
                 self._in_the_middle(target)
                 return Move(kind="pass", dx=1.0 if forward else -1.0, target=target)
         if event.across is not None:
-            return Move(kind="across", spots=event.across)
+            beside = [n for way, names in event.ways if way in _BESIDE_A_WAY for n in names]
+            if event.verb.lemma in _PASSING:
+                beside += objects
+            for name in self._here(beside)[:1]:
+                self._in_the_middle(name)
+            return Move(kind="across", spots=(*event.across, *event.goals))
         if event.goals:
             return self._way(event)
         target_move = self._to_target(event, action, side)
@@ -190,7 +218,7 @@ class _Choreography:
             return Move(kind=action)
         if "up" in event.headings and objects and action == "go":  # "crawls up a sunflower"
             return Move(kind="toward", target=objects[0], spots=(_WHERE["on"],))
-        if event.verb.lemma in ("pass", "cross", "overtake", "outrun") and objects:
+        if event.verb.lemma in _PASSING and objects:
             self._in_the_middle(objects[0])
             return Move(kind="pass", dx=side, target=objects[0])
         if event.verb.lemma == "climb" and objects:
@@ -234,6 +262,10 @@ class _Choreography:
                 if action == "bounce" and preposition not in ("on", "to", "into"):
                     self._relate(preposition, self._here(event.subjects), [target])
                     return None
+                if preposition in ("left", "right"):  # it ends on that side
+                    self._in_the_middle(target)
+                    dx = 1.0 if preposition == "right" else -1.0
+                    return Move(kind="pass", dx=dx, target=target)
                 where = _WHERE.get(preposition)
                 spots = (where,) if where is not None else ()
                 return Move(kind="toward", dx=side, target=target, spots=spots)

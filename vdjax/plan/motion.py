@@ -95,7 +95,7 @@ def path(move: Move, width: float, height: float) -> Path:
         dy = (0.5 + height / 2) * move.dy if move.dy else 0.0
         if move.kind == "enter":
             return Path(_ramp(-dx, 0, 6), _ramp(-dy, 0, 6), _ONE)
-        return Path(_ramp(0, dx, start=2), _ramp(0, dy, start=2), _ONE)
+        return Path(_ramp(0, dx, 7, start=2), _ramp(0, dy, 7, start=2), _ONE)
     if move.kind == "bounce":
         along = 0.35 * move.speed * move.dx
         hops = tuple(-HOP * abs(math.sin(2 * math.pi * t)) for t in TIMES)

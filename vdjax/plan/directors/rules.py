@@ -13,13 +13,17 @@ import random
 import re
 from collections.abc import Sequence
 
+from vdjax.plan.cast import Cast
 from vdjax.plan.choreography import choreograph
-from vdjax.plan.consistency import Cast, exact_groups
-from vdjax.plan.english.chunks import Chunk, Reader
+from vdjax.plan.consistency import exact_groups
+from vdjax.plan.english.chunks import Reader
+from vdjax.plan.english.joining import joined
 from vdjax.plan.english.lexicon import Lexicon
+from vdjax.plan.english.reading import Reading
 from vdjax.plan.english.rewrite import describe
-from vdjax.plan.english.roles import Reading, RoleReader
+from vdjax.plan.english.roles import RoleReader
 from vdjax.plan.english.sentences import clean, scene_texts, tidy
+from vdjax.plan.fields import MAX_SEED
 from vdjax.plan.placing import place
 from vdjax.plan.problems import PlanError, show
 from vdjax.plan.schema import (
@@ -52,6 +56,37 @@ _HOMES = {
 _ELSEWHERE = "park"
 _WATER = ("sea", "ocean", "water", "lake", "river", "bay", "lagoon", "pool")
 _SWIMMERS = ("fish", "whale", "shark", "octopus")
+
+
+def read_prompt(prompt: str | Sequence[str]) -> tuple[str, str | list[str]]:
+    """The prompt as a plan keeps it, and what is to be filmed: a text, or sentences, one per scene.
+
+    Raises `PlanError` for a prompt that is empty, too long, or neither text nor texts.
+    """
+    parts = [prompt] if isinstance(prompt, str) else prompt
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise PlanError(f"the prompt is {show(prompt)}; it must be a text or a list of texts")
+    tidied = [tidy(part).encode("utf-8", "ignore").decode() for part in parts]
+    whole = "\n".join(tidied)
+    if len(whole) > MAX_PROMPT:
+        raise PlanError(
+            f"the prompt has {len(whole)} characters; at most {MAX_PROMPT}:"
+            " shorten it or make two films"
+        )
+    if not re.search(r"[^\W_]", whole):
+        raise PlanError(
+            'the prompt is empty; say what happens, for instance "A cat walks to the beach"'
+        )
+    if isinstance(prompt, str):
+        return whole, whole
+    if len(tidied) > MAX_SCENES:
+        raise PlanError(
+            f"the prompt makes {len(tidied)} scenes; at most {MAX_SCENES}: leave some sentences out"
+        )
+    for number, text in enumerate(tidied, 1):
+        if not re.search(r"[^\W_]", clean(text)):
+            raise PlanError(f"sentence {number} of the list is empty; each makes one scene")
+    return whole, tidied
 
 
 class RulesDirector:
@@ -89,7 +124,11 @@ class RulesDirector:
                 )
             )
         return VideoPlan(
-            prompt=whole, scenes=tuple(scenes), groups=exact_groups(scenes), alpha=self.alpha
+            prompt=whole,
+            scenes=tuple(scenes),
+            groups=exact_groups(scenes),
+            alpha=self.alpha,
+            seed=seed if 0 <= seed <= MAX_SEED else None,
         )
 
     def _plural(self, name: str) -> str:
@@ -99,32 +138,16 @@ class RulesDirector:
 
     def _texts(self, prompt: str | Sequence[str]) -> tuple[str, list[str], bool]:
         """The whole prompt, the texts of its scenes, and whether their number is fixed."""
-        fixed = not isinstance(prompt, str)
-        parts = [prompt] if isinstance(prompt, str) else prompt
-        if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-            raise PlanError(f"the prompt is {show(prompt)}; it must be a text or a list of texts")
-        whole = "\n".join(tidy(part).encode("utf-8", "ignore").decode() for part in parts)
-        if len(whole) > MAX_PROMPT:
-            raise PlanError(
-                f"the prompt has {len(whole)} characters; at most {MAX_PROMPT}:"
-                " shorten it or make two films"
-            )
-        if not re.search(r"[^\W_]", whole):
-            raise PlanError(
-                'the prompt is empty; say what happens, for instance "A cat walks to the beach"'
-            )
-        texts = [clean(part) for part in parts] if fixed else scene_texts(whole)
-        if fixed:
-            for number, text in enumerate(texts, 1):
-                if not re.search(r"[^\W_]", text):
-                    raise PlanError(f"sentence {number} of the list is empty; each makes one scene")
-        return whole, texts, fixed
+        whole, parts = read_prompt(prompt)
+        if isinstance(parts, str):
+            return whole, scene_texts(whole), False
+        return whole, [clean(part) for part in parts], True
 
     # The scenes
 
     def _read(self, texts: list[str], fixed: bool) -> list[tuple[str, Reading]]:
         """Read every scene; those in which nothing can be seen join the one before."""
-        texts = texts if fixed else self._joined(texts)
+        texts = texts if fixed else joined(texts, self.lexicon)
         if len(texts) > MAX_SCENES:
             raise PlanError(
                 f"the prompt makes {len(texts)} scenes; at most {MAX_SCENES}:"
@@ -188,24 +211,6 @@ class RulesDirector:
                 first.places = [*first.places, *reading.places]
                 for note in reading.notes:
                     first.add_note(note)
-
-    def _joined(self, texts: list[str]) -> list[str]:
-        """Texts, with those that only lead the same thing on ("then it moves to the right side")
-        and those that only say a place ("In the forest") joined to their neighbours."""
-        joined: list[str] = []
-        carry = ""
-        for text in texts:
-            chunks = Reader(text, self.lexicon, {}).read()
-            if joined and _leads_on(chunks):
-                joined[-1] = f"{joined[-1]} and {text}"
-            elif _only_place(chunks) and not joined:
-                carry = f"{carry} {text},".strip()
-            else:
-                joined.append(f"{carry} {text}".strip())
-                carry = ""
-        if carry:
-            joined.append(carry.rstrip(","))
-        return joined
 
     # Backgrounds
 
@@ -272,15 +277,3 @@ def _short(notes: list[str]) -> tuple[str, ...]:
     """The notes, within the limits of a plan."""
     cut = [note if len(note) <= MAX_TEXT else note[: MAX_TEXT - 1] + "…" for note in notes]
     return tuple(cut[:MAX_NOTES])
-
-
-def _leads_on(chunks: list[Chunk]) -> bool:
-    """Whether a text only sends the same thing to another place in the frame."""
-    kinds = {chunk.kind for chunk in chunks}
-    allowed = {"pronoun", "verb", "goal", "small", "manner", "when", "link", "heading", "across"}
-    return "goal" in kinds and kinds <= allowed
-
-
-def _only_place(chunks: list[Chunk]) -> bool:
-    kinds = {chunk.kind for chunk in chunks}
-    return "place" in kinds and kinds <= {"place", "prep", "small", "quality", "link", "adverb"}

@@ -16,6 +16,9 @@ from vdjax.plan.english.sentences import tokens
 
 #: Verbs that only carry an adjective.
 _SEEMING = ("get", "be", "have", "look", "feel")
+_BE = ("is", "are", "was", "were", "being", "been", "gets", "get")
+#: How verbs begin that say, with a corner of the frame, where a way begins or ends.
+_TURNS = ("reach", "arriv", "end", "finish", "start", "beginning", "coming")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,7 @@ class Chunk:
     place     `noun`, `qualities`
     unknown   `text`: a noun that has no picture
     pronoun   `value`: "it", "he", "she", "they", "each other", "other", "self"
-    verb      `verb`, `value`: "passive" for "chased by", else ""
+    verb      `verb`, `value`: "passive" for "chased by", "undergone" for "is thrown", else ""
     quality   `text`: an adjective that stands alone ("is happy")
     manner    `value`: a factor of speed
     others    `value`, see `phrases`
@@ -108,10 +111,16 @@ class Reader:
         verb = self.lexicon.verb(self._rest())
         if verb is None or token in words.DETERMINERS:
             return None
+        if token.startswith(_TURNS):
+            phrase = phrases.match(" ".join(self._rest()))
+            if phrase is not None and phrase.kind in ("goal", "from spot"):
+                return None  # "reaches the upper left", "starting on the right"
         previous = self._token(-1)
         after_somebody = before in ("thing", "pronoun", "unknown", "manner", "link who", "place")
         after_to = previous == "to" or previous in words.AUXILIARIES
         after_and = before == "link and" and any(chunk.kind == "verb" for chunk in self.chunks)
+        if not self.chunks and verb.form == "s" and self._goes_on(verb.length):
+            return self._verb(verb)
         noun = self.lexicon.noun(self._rest())
         if noun is not None and noun.how == "name" and not after_to and verb.form == "bare":
             # "two cats fish": a bare verb that is also a picture's name needs a plural before.
@@ -127,6 +136,11 @@ class Reader:
             return None
         return self._verb(verb)
 
+    def _goes_on(self, ahead: int) -> bool:
+        """Whether a way follows: "flies to the top" without a subject is about no flies."""
+        phrase = phrases.match(" ".join(self._rest(ahead)))
+        return phrase is not None and phrase.kind in ("goal", "heading", "across", "from spot")
+
     def _verb(self, verb: Verb) -> Chunk:
         count = verb.length
         passive = verb.form == "ed" and self._token(count) == "by"
@@ -139,6 +153,8 @@ class Reader:
         if verb.lemma == "have" and self.lexicon.verb(self._rest(count)) is not None:
             return self._take(count, kind="small")  # "has eaten"
         value = "passive" if passive else ""
+        if not passive and verb.form == "ed" and verb.action in ("push", "throw"):
+            value = "undergone" if self._token(-1) in _BE else ""  # "is thrown to the left"
         return self._take(count, kind="verb", verb=verb, value=value)
 
     # Fixed phrases
@@ -213,8 +229,13 @@ class Reader:
                 break
             if " ".join(self._rest(index)[:2]) in words.UNDRAWABLE:
                 break
-            if token in ("very", "really", "so", "quite", "super", "extremely", "bit") or (
-                token.endswith("ly") and started and noun is None and self._token(index + 1)
+            if token == "equally":
+                qualities.append(token)
+                index += 1
+            elif (
+                (token in ("much", "far", "even") and self._token(index + 1) in words.COMPARED)
+                or token in ("very", "really", "so", "quite", "super", "extremely", "bit")
+                or (token.endswith("ly") and started and noun is None and self._token(index + 1))
             ):
                 index += 1
             elif self.lexicon.adjective(token) and self._noun_ahead(index + 1):
@@ -263,7 +284,7 @@ class Reader:
         """The noun at the end of a phrase whose first `index` words are read."""
         token = self._token(index)
         noun = self.lexicon.noun(self._rest(index)) if token else None
-        if noun is None and token in self.aliases:
+        if token in self.aliases and (noun is None or (noun.place and not index)):
             noun = replace(self.aliases[token], length=1)
             shape = {**shape, "definite": True, "alias": token}
         if noun is None and token and self._is_name(index, started):

@@ -189,14 +189,14 @@ class Lexicon:
 
     def adjective(self, word: str) -> bool:
         """Whether a word says how something is: its size, colour or another quality."""
-        return (
-            word in words.SIZES
-            or word in words.COLOURS
-            or word in words.ADJECTIVES
-            or any(
-                word.endswith(end) and word[: -len(end)] in words.ADJECTIVES | words.SIZES.keys()
-                for end in ("er", "r", "est")
-            )
+        listed = (words.SIZES, words.COLOURS, words.ADJECTIVES, words.COMPARED)
+        if any(word in table for table in listed):
+            return True
+        if word in words.SMALL:  # "later"
+            return False
+        return any(
+            word.endswith(end) and word[: -len(end)] in words.ADJECTIVES | words.SIZES.keys()
+            for end in ("er", "r", "est")
         )
 
     def verb(self, tokens: tuple[str, ...]) -> Verb | None:

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from vdjax.plan.english.chunks import Chunk
-from vdjax.plan.english.roles import Reading
+from vdjax.plan.english.reading import Reading
 from vdjax.plan.schema import base_name
 
 _PLACES = {

@@ -10,96 +10,37 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import replace
 
-from vdjax.plan.consistency import Cast, Mention
-from vdjax.plan.english import words
+from vdjax.plan.cast import Mention, Slot
+from vdjax.plan.english import kinds, words
 from vdjax.plan.english.chunks import Chunk
-from vdjax.plan.english.lexicon import Lexicon, Verb
-from vdjax.plan.english.phrases import Spot
+from vdjax.plan.english.lexicon import Verb, singulars
+from vdjax.plan.english.order import RELATIONS, plain
+from vdjax.plan.english.reading import Event, Reading, enumerated, join_sides
+from vdjax.plan.english.whereabouts import Whereabouts
+from vdjax.plan.english.wholes import whole
 from vdjax.plan.schema import base_name
 
-#: Prepositions that say how things lie to one another when nothing moves.
-RELATIONS = ("left", "right", "above", "below", "on", "beside", "behind", "front", "between", "in")
 _PERCEIVED = ("watch", "make")
+_MOVING = ("go", "fly", "rise", "fall", "bounce", "arc", "mount", "push", "chase", "follow")
 
 
-@dataclass
-class Event:
-    """One verb with its people, and everything said about it.
-
-    `ways` holds (preposition, names) in the order of the text; `across` two spots and whether the
-    names that follow are what is crossed; `goals` the spots it goes to.
-    """
-
-    verb: Verb
-    subjects: list[str]
-    objects: list[str] = field(default_factory=list)
-    ways: list[tuple[str, list[str]]] = field(default_factory=list)
-    headings: list[str] = field(default_factory=list)
-    across: tuple[Spot, Spot] | None = None
-    goals: list[Spot] = field(default_factory=list)
-    origin: Spot | None = None
-    speed: float = 1.0
-    when: str = ""
-    missing_object: bool = False
-
-
-@dataclass
-class Reading:
-    """What a scene says. `said` pairs every chunk with the names it stands for."""
-
-    entities: list[str] = field(default_factory=list)
-    scales: dict[str, float] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    relations: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
-    spots: dict[str, Spot] = field(default_factory=dict)
-    depths: dict[str, str] = field(default_factory=dict)
-    when: dict[str, str] = field(default_factory=dict)
-    places: list[tuple[str, str, str]] = field(default_factory=list)  # (name, as said, preposition)
-    notes: list[str] = field(default_factory=list)
-    said: list[tuple[Chunk, list[str]]] = field(default_factory=list)
-    silent_subject: list[str] = field(default_factory=list)
-
-    def add_note(self, note: str) -> None:
-        """Add a note once."""
-        if note not in self.notes:
-            self.notes.append(note)
-
-
-class RoleReader:
+class RoleReader(Whereabouts):
     """Reads the chunks of one scene, for one story."""
-
-    def __init__(self, lexicon: Lexicon, story: Cast, leading: Sequence[str]) -> None:
-        self.lexicon = lexicon
-        self.cast = story
-        self.leading = list(leading)  # the subjects of the scene before, for "then meets a dog"
-        self.out = Reading()
-        self.subjects: list[str] = []
-        self.group: list[str] = []  # the names of the noun phrase just read
-        self.slot = ""  # what that phrase was: "subject", "object", "way"
-        self.event: Event | None = None
-        self.pending = ""  # a preposition or comparison that waits for its noun
-        self.pending_first: list[str] = []
-        self.pending_kind = ""
-        self.joined = False  # "and" or a comma right before
-        self.fresh = True  # nothing of this clause yet
-        self.speed = 1.0
-        self.lost_subject = False
-        self.told_place = False  # a place in the frame was told of the things before "and"
-        self.unseen: list[str] = []
-        self.undrawn: list[str] = []
-        self.acts: list[str] = []
 
     def read(self, chunks: Sequence[Chunk]) -> Reading:
         """Walk over the chunks."""
+        chunks = plain(whole(chunks))
         for index, chunk in enumerate(chunks):
             following = chunks[index + 1] if index + 1 < len(chunks) else None
+            self.beyond = chunks[index + 2] if index + 2 < len(chunks) else None
             names: list[str] = []
             handler = getattr(self, "_" + chunk.kind.replace(" ", "_"), None)
             if handler is not None:
                 names = handler(chunk, following) or []
+            if chunk.kind == "unknown" and names:  # "the toy" is the ball of before
+                chunk = replace(chunk, kind="pronoun", value="it")
             self.out.said.append((chunk, names))
             if chunk.kind != "link":
                 self.joined = False
@@ -114,7 +55,7 @@ class RoleReader:
         word = self.lexicon.entities[noun.name]
         self._say_mapping(chunk)
         for quality in chunk.qualities:
-            if quality not in words.SIZES:
+            if quality not in words.SIZES and quality not in words.COMPARED:
                 self.unseen.append(f"{quality} {noun.name}")
         for owner in chunk.owners:
             self.unseen.append(f"{owner}'s")
@@ -135,10 +76,17 @@ class RoleReader:
             other=chunk.other,
             partial=chunk.partial or (one and several_known),
             plural=noun.plural or count > 1,
+            ordinal=kinds.ordinal(chunk.words),
+            called=_called(chunk),
+            qualities=kinds.qualities(chunk.qualities),
         )
-        names = self.cast.names(word, count, mention)
+        names = self.cast.names(word, count, mention, self._slot(following))
+        compared = next((words.COMPARED[q] for q in chunk.qualities if q in words.COMPARED), "")
+        before = [name for name in self.out.entities if name not in names]
+        if compared and before:  # "a cat and a bigger dog"
+            self.out.relations.append((compared, names, before[-1:]))
         scale = 1.0
-        for quality in chunk.qualities:
+        for quality in chunk.qualities if compared != "same" else ():
             scale *= words.SIZES.get(quality, 1.0)
         self._enter(names, chunk, following, scale)
         for verb in chunk.doing:
@@ -151,30 +99,54 @@ class RoleReader:
         kind = str(chunk.value)
         if kind == "self":
             return []
-        action = ""
-        if following is not None and following.verb is not None:
-            action = following.verb.action
-        as_object = bool(self.pending) or (self.event is not None and not self.joined)
+        slot = self._slot(following)
+        if chunk.words[-1:] == ("others",):
+            kind = "others"
         if kind == "each other":
             return []
         if kind == "it" and chunk.words == ("one",):
             return []
-        subjects = self.subjects or ([] if self.fresh else self.leading)
-        names = self.cast.who(kind, action, subjects, as_object)
+        if kind in ("other", "others") and not slot.beside:
+            slot = replace(slot, beside=self.subjects or ([] if self.fresh else self.leading))
+        count = next((words.NUMBERS[w] for w in chunk.words if w in words.NUMBERS), 0)
+        if chunk.qualities:  # "the white one"
+            mention = Mention(said="one", qualities=kinds.qualities(chunk.qualities))
+            names = self.cast.of_sort(mention, 0, slot)
+        else:
+            names = self.cast.who(kind, slot, count)
         idle = following is None or following.kind == "small" or following.verb is not None
         if (
             not names
             and kind == "it"
             and idle
-            and (not following or not action or action == "still")
+            and (not following or not following.verb or following.verb.action == "still")
         ):
             return []  # "it was a dark night": nobody
         if not names:
             self.out.add_note(f"warning: it is not clear whom {' '.join(chunk.words)!r} means")
             return []
-        self.out.add_note(f"{' '.join(chunk.words)} = {_join(names)}")
+        self.out.add_note(f"{' '.join(chunk.words)} = {enumerated(names)}")
         self._enter(names, chunk, following, 1.0)
         return names
+
+    def _slot(self, following: Chunk | None) -> Slot:
+        """Where the chunk at hand stands in its clause."""
+        event = self.event
+        as_object = bool(self.pending) or (event is not None and not self.joined)
+        verb = event.verb if as_object and event else following.verb if following else None
+        subjects = event.subjects if event else self.subjects
+        beside = [
+            *(subjects or self.subjects or ([] if self.fresh else self.leading)),
+            *(event.objects if event else ()),
+        ]
+        if self.pending and self.pending_kind == "noun" and self.pending_first:
+            beside = self.pending_first  # "a boy and a dog near him": not the dog
+        return Slot(
+            verbs=(verb.lemma, verb.action) if verb is not None else (),
+            preposition=self.pending if as_object else "",
+            beside=beside if as_object else (),
+            as_object=as_object,
+        )
 
     def _enter(self, names: list[str], chunk: Chunk, following: Chunk | None, scale: float) -> None:
         """Put things on the stage, in the part their place in the sentence gives them."""
@@ -191,6 +163,7 @@ class RoleReader:
             self._new_clause()
         if self.joined and self.group and not starts_clause and not self.told_place:
             self.group += names  # "a cat and a dog": the same part as the one before
+            self.cast.together(self.group)
             if self.slot == "subject":
                 self.subjects = self.group
             return
@@ -223,6 +196,14 @@ class RoleReader:
 
     def _lies_anew(self, following: Chunk | None) -> bool:
         """ "a chick behind a rooster and a pig in front of a car": the pig is not the rooster's."""
+        if (
+            following is not None
+            and following.kind == "prep"
+            and following.value in RELATIONS
+            and self.beyond is not None
+            and self.beyond.kind == "pronoun"
+        ):
+            return True  # "a horse, and a banana above it"
         relation = self.out.relations[-1][0] if self.out.relations else ""
         return (
             self.slot == "way"
@@ -234,14 +215,6 @@ class RoleReader:
                 or (following.kind == "prep" and following.value in RELATIONS)
             )
         )
-
-    def _new_clause(self) -> None:
-        self.event = None
-        self.pending = ""
-        self.group = []
-        self.slot = ""
-        self.joined = False
-        self.lost_subject = False
 
     def _place(self, chunk: Chunk, following: Chunk | None) -> None:
         noun = chunk.noun
@@ -266,7 +239,12 @@ class RoleReader:
             self.slot = "place"
         self.fresh = False
 
-    def _unknown(self, chunk: Chunk, following: Chunk | None) -> None:
+    def _unknown(self, chunk: Chunk, following: Chunk | None) -> list[str] | None:
+        names = self._loose(chunk, following)
+        if names:
+            self.out.add_note(f"{' '.join(chunk.words)} = {enumerated(names)}")
+            self._enter(names, chunk, following, 1.0)
+            return names
         self.undrawn.append(chunk.text)
         if self.pending:
             if self.event is not None and self.pending_kind == "way":
@@ -281,6 +259,18 @@ class RoleReader:
         self.pending = ""
         self.group = []
         self.slot = ""
+        return None
+
+    def _loose(self, chunk: Chunk, following: Chunk | None) -> list[str]:
+        """Whom a noun without a picture may mean: "the toy", after a ball."""
+        if chunk.words[0] not in words.DEFINITE:
+            return []
+        noun = chunk.words[-1]
+        single = next((s for s in singulars(noun) if s in kinds.SORTS), noun)
+        mention = Mention(
+            said=single, plural=single != noun, qualities=kinds.qualities(chunk.words[1:-1])
+        )
+        return self.cast.of_sort(mention, 0, self._slot(following))
 
     def _say_mapping(self, chunk: Chunk) -> None:
         noun = chunk.noun
@@ -299,10 +289,15 @@ class RoleReader:
                 return  # an auxiliary: the next verb says what happens
             if verb.action in ("go", "act") and following.verb and following.verb.form == "ing":
                 return  # "goes swimming"
+        if self._says_the_way(verb, following):
+            return
         if verb.lemma == "be" and following is not None and following.kind == "compare":
             return
         previous = self.event
         subjects = self._subjects_of(verb)
+        if self.sudden and verb.lemma == "be":  # "suddenly a cat is there"
+            verb = Verb("appear", "appear", verb.form, verb.length)
+        self.sudden = False
         self.event = Event(verb, subjects, speed=self.speed)
         self.speed = 1.0
         if self.lost_subject and not subjects:
@@ -310,16 +305,31 @@ class RoleReader:
         if self.lost_subject and not subjects:
             pass  # whoever does it has no picture, which is said already
         elif verb.action == "act" or (verb.action == "still" and verb.lemma in words.POSES):
-            self.acts.append(f"{_join(subjects) or 'somebody'}: {' '.join(chunk.words)}")
+            self.acts.append(f"{enumerated(subjects) or 'somebody'}: {' '.join(chunk.words)}")
         if chunk.value == "passive":
             self.event.objects = subjects
             self.event.subjects = []
             self.pending, self.pending_kind = "agent", "agent"
+        if chunk.value == "undergone":
+            self.event.objects, self.event.subjects = subjects, []
         if previous is None and not self.subjects and subjects:
             self.subjects = subjects
         self.out.events.append(self.event)
         self.group, self.slot, self.fresh = [], "", False
         self.pending = self.pending if chunk.value == "passive" else ""
+
+    def _says_the_way(self, verb: Verb, following: Chunk | None) -> bool:
+        """Whether a participle only says which way: "passes a dog, going from left to right"."""
+        event = self.event
+        return (
+            event is not None
+            and verb.form == "ing"
+            and verb.lemma in ("go", "move", "head", "come", "travel")
+            and event.verb.action in _MOVING
+            and not self.group
+            and following is not None
+            and following.kind in ("across", "heading", "goal", "from spot")
+        )
 
     def _subjects_of(self, verb: Verb) -> list[str]:
         last = self.event
@@ -350,159 +360,9 @@ class RoleReader:
         return []
 
     def _strange_verb(self, chunk: Chunk, following: Chunk | None) -> None:
-        self.acts.append(f"{_join(self.group)}: {chunk.text}")
+        self.acts.append(f"{enumerated(self.group)}: {chunk.text}")
         self.event = Event(Verb(chunk.text, "act", "s", 1), list(self.group))
         self.group, self.slot = [], ""
-
-    # What is said about a verb or a thing
-
-    def _prep(self, chunk: Chunk, following: Chunk | None) -> None:
-        value = str(chunk.value)
-        if self.pending == "agent" and value == "by":
-            return
-        if value == "of":
-            return
-        self.pending = value
-        # "a ball on a box": the noun right before; "a cat sleeps under a tree": the subject.
-        if self.group and self.slot in ("subject", "object", "way"):
-            mutual = self.event is not None and self.event.verb.action == "meet"
-            self.pending_first = (
-                [*self.event.subjects, *self.group] if mutual and self.event else list(self.group)
-            )
-            self.pending_kind = "noun"
-        elif self.event is not None:
-            self.pending_first = list(self.event.subjects)
-            self.pending_kind = "way"
-        else:
-            self.pending_first = []
-            self.pending_kind = "way"
-        if self.event is not None and (self.slot == "object" and self._moves(value)):
-            self.pending_kind = "way"  # "throws a ball to a dog", "drives a car to the beach"
-
-    @staticmethod
-    def _moves(preposition: str) -> bool:
-        return preposition in ("to", "into", "from", "past", "through", "across", "along", "out",
-                               "away", "over", "around", "off", "for", "at")  # fmt: skip
-
-    def _fill(self, names: list[str]) -> None:
-        """Give the waiting preposition its noun."""
-        value, kind = self.pending, self.pending_kind
-        self.pending = ""
-        if value == "agent":
-            if self.event is not None:
-                self.event.subjects = names
-                self.subjects = names
-            return
-        if kind == "compare":
-            self.out.relations.append((value, self.pending_first, names))
-            return
-        if kind == "across" and self.event is not None:
-            self.event.ways.append(("across of", names))
-            return
-        if self.event is not None and kind == "way":
-            self.event.ways.append((value, names))
-            return
-        if not self.pending_first and self.out.entities:
-            first = [name for name in self.out.entities if name not in names]
-            if value in RELATIONS:  # "under a palm tree, a cat sleeps": whoever comes next
-                self.out.relations.append((value, first, names))
-            return
-        if value in ("with", "at", "by", "for", "along", "past"):
-            relation = "with" if value == "with" else "beside"
-            self.out.relations.append((relation, self.pending_first, names))
-        elif value in RELATIONS:
-            self.out.relations.append((value, self.pending_first, names))
-        elif value in ("over", "across", "around"):
-            relation = "above" if value == "over" else "beside"
-            self.out.relations.append((relation, self.pending_first, names))
-        elif value == "into":
-            self.out.relations.append(("in", self.pending_first, names))
-
-    def _compare(self, chunk: Chunk, following: Chunk | None) -> None:
-        self.pending, self.pending_kind = str(chunk.value), "compare"
-        self.pending_first = list(self.group or self.subjects)
-
-    def _quality(self, chunk: Chunk, following: Chunk | None) -> None:
-        names = self.group or self.subjects
-        if chunk.text in words.SIZES and names:
-            for name in names:
-                self.out.scales[name] = self.out.scales.get(name, 1.0) * words.SIZES[chunk.text]
-        elif names:
-            self.unseen.append(f"{chunk.text} {_join(names)}")
-        else:
-            self.unseen.append(chunk.text)
-        if self.slot == "subject" and self.event is None and self.group:
-            # "the cat is happy and the dog sleeps": a clause without a verb that shows
-            self.event = Event(Verb("be", "still", "s", 1), list(self.group))
-            self.slot = ""
-
-    def _adverb(self, chunk: Chunk, following: Chunk | None) -> None:
-        self.unseen.append(chunk.text)
-
-    def _manner(self, chunk: Chunk, following: Chunk | None) -> None:
-        if self.event is not None:
-            self.event.speed *= float(chunk.value)  # type: ignore[arg-type]
-        else:
-            self.speed = float(chunk.value)  # type: ignore[arg-type]
-
-    def _heading(self, chunk: Chunk, following: Chunk | None) -> None:
-        if self.event is not None:
-            self.event.headings.append(str(chunk.value))
-        elif self.group:
-            self.event = Event(Verb("go", "go", "bare", 1), list(self.group))
-            self.event.headings.append(str(chunk.value))
-            self.out.events.append(self.event)
-
-    def _across(self, chunk: Chunk, following: Chunk | None) -> None:
-        start, end, of = cast("tuple[Spot, Spot, bool]", chunk.value)
-        if self.event is None and self.group:
-            self.event = Event(Verb("go", "go", "bare", 1), list(self.group))
-            self.out.events.append(self.event)
-        if self.event is None:
-            return
-        self.event.across = (start, end)
-        if of:
-            self.pending, self.pending_kind = "across of", "across"
-
-    def _goal(self, chunk: Chunk, following: Chunk | None) -> None:
-        if self.event is not None:
-            self.event.goals.append(chunk.value)  # type: ignore[arg-type]
-
-    def _from_spot(self, chunk: Chunk, following: Chunk | None) -> None:
-        if self.event is not None:
-            self.event.origin = chunk.value  # type: ignore[assignment]
-
-    def _spot(self, chunk: Chunk, following: Chunk | None) -> None:
-        self.told_place = True
-        for name in self._meant():
-            self.out.spots[name] = chunk.value  # type: ignore[assignment]
-
-    def _far(self, chunk: Chunk, following: Chunk | None) -> None:
-        for name in self._meant():
-            self.out.depths[name] = "far"
-
-    def _near(self, chunk: Chunk, following: Chunk | None) -> None:
-        for name in self._meant():
-            self.out.depths[name] = "near"
-
-    def _meant(self) -> list[str]:
-        """Whom a phrase of place speaks of."""
-        if self.group:
-            return list(self.group)
-        if self.event is not None and self.event.subjects:
-            return list(self.event.subjects)
-        return list(self.subjects)
-
-    def _when(self, chunk: Chunk, following: Chunk | None) -> None:
-        if self.event is not None:
-            self.event.when = str(chunk.value)
-        for name in self.event.subjects if self.event is not None else self._meant():
-            self.out.when[name] = str(chunk.value)
-
-    def _together(self, chunk: Chunk, following: Chunk | None) -> None:
-        names = self._meant()
-        for first, second in itertools.pairwise(names):
-            self.out.relations.append(("beside", [first], [second]))
 
     def _link(self, chunk: Chunk, following: Chunk | None) -> None:
         if chunk.value == "clause":
@@ -517,6 +377,7 @@ class RoleReader:
                 self.group, self.slot, self.pending = [], "", ""
 
     def _close(self) -> None:
+        join_sides(self.out)
         if self.undrawn:
             listed = ", ".join(dict.fromkeys(self.undrawn))
             self.out.add_note(f"warning: no picture for: {listed}")
@@ -531,5 +392,9 @@ class RoleReader:
 _kind = base_name
 
 
-def _join(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _called(chunk: Chunk) -> str:
+    """The proper name in "Mittens the cat" and in "a cat named Mittens"."""
+    for before, word in itertools.pairwise(chunk.words):
+        if before in ("named", "called"):
+            return word
+    return chunk.alias

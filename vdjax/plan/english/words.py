@@ -41,13 +41,13 @@ fall: fall drop descend sink land dive come_down tumble plunge touch_down go_dow
 bounce: bounce jump hop skip bob dance wiggle shake wobble prance play celebrate sway cheer
 arc: leap vault somersault
 circle: circle spin rotate orbit whirl twirl swirl loop revolve
-grow: grow expand inflate swell bloom enlarge sprout come_closer get_closer
-shrink: shrink deflate melt recede
+grow: grow expand inflate swell bloom enlarge sprout come_closer get_closer get_bigger get_larger
+shrink: shrink deflate melt recede get_smaller
 enter: enter arrive come_in
 leave: leave exit go_away escape flee depart go_off go_out run_off drive_off fly_off get_away
 appear: get_out come_out get_off step_out climb_out appear show_up pop_up turn_up emerge
-appear: materialise materialize
-disappear: disappear vanish fade hide evaporate
+appear: materialise materialize come_into_view come_into_sight
+disappear: disappear vanish fade hide evaporate dissolve be_gone
 chase: chase hunt pursue run_after go_after race_after
 follow: follow trail accompany
 meet: meet greet hug kiss join visit bump_into fight embrace encounter marry touch
@@ -64,7 +64,7 @@ watch: watch see look stare observe notice spot admire gaze glance peek look_at 
 watch: listen_to
 still: sit stand lie rest sleep wait stay stop park be live relax nap remain pause doze
 still: sit_down lie_down
-still: stand_up wake_up wake kneel lean halt camp lay hang
+still: stand_up wake_up wake kneel lean halt camp lay hang end end_up finish
 make: make let help
 begin: start begin want try need decide seem keep manage
 act: sing talk speak think smile laugh cry read write bark meow roar say tell ask work love
@@ -122,6 +122,13 @@ SIZES = {
     "minuscule": 0.55, "wee": 0.7, "baby": 0.7, "young": 0.85, "thin": 0.9, "distant": 0.55,
     "faraway": 0.55, "close-up": 1.5,
 }  # fmt: skip
+
+#: Words that compare a thing with the one named before, and how.
+COMPARED = {
+    **dict.fromkeys(("bigger", "larger", "taller", "greater", "huger"), "bigger"),
+    **dict.fromkeys(("smaller", "littler", "tinier", "shorter"), "smaller"),
+    "equally": "same",
+}
 
 COLOURS = _words("""
 red orange yellow green blue purple violet pink brown black white grey gray golden gold silver
@@ -223,7 +230,7 @@ bedroom: sofa couch carpet house_inside
 beach: harbour harbor port waves water seafront
 underwater: sea_floor sea_bed ocean_bed bottom_of_the_sea
 road: bridge parking_lot garage tunnel motorway race_track racetrack
-snowy mountains: iceberg north_pole south_pole antarctica hilltop mountaintop slope
+snowy mountains: snow iceberg north_pole south_pole antarctica hilltop mountaintop slope
 space: moon_surface stars_above milky_way space_station
 desert: wasteland dune
 forest: bushes thicket
