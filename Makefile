@@ -31,7 +31,7 @@ film: ## turn a sentence into a film under films/: make film PROMPT="..." OUT=DI
 	@$(python) -m vdjax film "$$VDJAX_PROMPT" $${VDJAX_OUT:+-o "$$VDJAX_OUT"} $(ARGS)
 
 test: ## run the tests
-	$(ensure) dev notebooks train
+	$(ensure) dev notebooks train llm models
 	@echo "vdjax: running the tests"
 	@$(python) -m pytest $(ARGS)
 
@@ -45,7 +45,7 @@ bench: ## time vdjax beside PyTorch, into benchmarks/RESULTS.md; ARGS=--quick tr
 	@"$(PARITY_VENV)/bin/python" -m benchmarks $(if $(ARGS),$(ARGS),--save)
 
 lint: ## check style and types
-	$(ensure) dev notebooks train
+	$(ensure) dev notebooks train llm
 	$(python) -m ruff check
 	$(python) -m ruff format --check
 	$(python) -m mypy

@@ -7,6 +7,8 @@ a plain `venv` with uv inside, filled from uv.lock. Extras are only ever added, 
 and `make test` share one environment. A stamp with the lock's checksum makes the next call quick;
 an environment that does not work is said to be so and made again.
 
+`models` is a group of the lock, not an extra: models in packages, which only tests need.
+
 The extra `parity` is torch, which for Linux is locked with gigabytes of CUDA. It is installed by
 plain pip, in the locked version: pip takes a build for CPUs where its settings offer one, and all
 that torch needs besides comes in the locked versions too.
@@ -26,6 +28,7 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "vdjax-stamp.json"
 BY_PIP = ("parity",)
+GROUPS = ("models",)
 
 # Run inside the environment: is every direct requirement there, and is vdjax this clone's?
 CHECK = """
@@ -98,7 +101,9 @@ def prepare(venv, wanted):
     sync = [str(python), "-m", "uv", "sync", "--frozen", "--inexact"]
     if not sys.stderr.isatty():
         sync.append("--quiet")  # bars for a person, no list of 150 packages in a log
-    sync += [part for extra in extras if extra not in BY_PIP for part in ("--extra", extra)]
+    for extra in extras:
+        if extra not in BY_PIP:
+            sync += ["--group" if extra in GROUPS else "--extra", extra]
     # uv is to use this environment and this Python, whatever else is set or active.
     chosen = {"UV_PROJECT_ENVIRONMENT": str(venv), "UV_PYTHON_DOWNLOADS": "never"}
     environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "UV_PYTHON")}

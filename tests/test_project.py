@@ -166,6 +166,7 @@ MAY_IMPORT = {
         *("data", "weights", "media", "progress"),
     },
     "doctor": {*WRITES_FILES, "weights"},
+    "commands": {*WRITES_FILES, "plan", "weights", "evaluate"},
 }
 
 

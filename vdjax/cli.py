@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 import os
 import re
 import signal
@@ -25,17 +24,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vdjax import __version__
+from vdjax.commands.plan import add_evaluate_options, add_prompt_options, make_plan, report_warnings
+from vdjax.commands.plan import add_options as add_plan_options
+from vdjax.commands.plan import evaluate as evaluate_plans
+from vdjax.commands.plan import run as run_plan
+from vdjax.commands.types import MAX_SEED, a_count, a_number, a_path, a_seed, a_share
+from vdjax.commands.weights import add_options as add_weights_options
 from vdjax.errors import UserError
-from vdjax.train import STAGES
-from vdjax.weights.command import add_options as add_weights_options
+from vdjax.train import REMAT_POLICIES, STAGES
 
 if TYPE_CHECKING:
     from vdjax.plan import VideoPlan
 
 FILMS = Path("films")
 """Where films go when nobody says where, in a folder named after the prompt."""
-
-MAX_SEED = 2**32 - 1
 
 # What only some commands need, by the extra of pyproject.toml that brings it.
 _EXTRA_OF = {
@@ -75,38 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _plan(options: argparse.Namespace) -> int:
-    from vdjax.plan import plan
-
-    made = plan(_prompt(options.prompt), director=options.director, seed=options.seed)
-    if options.output is None:
-        print(made.to_json(), end="")
-        _report_warnings(made)
-        return 0
-    kept = _save_plan(made, options.output)
-    print(made.summary())
-    _report_warnings(made)
-    if kept:
-        print(f"kept the former {options.output} as {kept}")
-    print(f"wrote {options.output}; next: vdjax render {options.output}")
-    return 0
-
-
-def _save_plan(made: VideoPlan, path: Path) -> Path | None:
-    """Write the plan; another one that was there is kept under a new name, which is returned."""
-    kept = None
-    if path.is_file() and path.read_bytes() != made.to_json().encode():
-        kept = path.with_name(path.name + "~")
-        try:
-            path.replace(kept)
-        except OSError as error:
-            from vdjax.files import output_error
-
-            raise output_error(error, kept) from error
-    made.save(path)
-    return kept
-
-
 def _render(options: argparse.Namespace) -> int:
     from vdjax.plan import VideoPlan
 
@@ -117,17 +87,17 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _film(options: argparse.Namespace) -> int:
-    from vdjax.plan import plan
-
     began = time.perf_counter()
-    made = plan(_prompt(options.prompt), director=options.director, seed=options.seed)
-    return _film_from(made, options, plan_seconds=time.perf_counter() - began)
+    made, planning = make_plan(options, options.seed or 0)
+    seconds = time.perf_counter() - began
+    return _film_from(made, options, plan_seconds=seconds, planning=planning)
 
 
 def _film_from(
     made: VideoPlan,
     options: argparse.Namespace,
     plan_seconds: float = 0.0,
+    planning: dict[str, Any] | None = None,
     replaceable: tuple[str, ...] = (),
 ) -> int:
     from vdjax.media.folder import check_destination
@@ -137,7 +107,7 @@ def _film_from(
     check_destination(destination, replaceable)  # before the minute of work, not after it
     images = {name: load_picture(path) for name, path in (options.images or {}).items()}
     print(made.summary())
-    _report_warnings(made)
+    report_warnings(made)
     print(f"\nmaking {destination} ...", flush=True)
 
     from vdjax.media.film import save_film
@@ -147,7 +117,7 @@ def _film_from(
     given = _given(options, _FILM_OPTIONS)
     result = film(made, seed=options.seed, images=images, progress=Printed(), **given)
     seconds = {"plan": round(plan_seconds, 3), **result.report.get("seconds", {})}
-    report = {**result.report, "seconds": seconds}
+    report = {**result.report, "seconds": seconds, **({"planning": planning} if planning else {})}
     with _tidy_when_stopped():
         folder = save_film(destination, result.plan, result.frames, report, replaceable=replaceable)
     _report_film(folder)
@@ -210,6 +180,7 @@ def _train(options: argparse.Namespace) -> int:
         warmup_steps=options.warmup,
         ema_decay=options.ema,
         seed=options.seed,
+        remat=options.remat,
     )
     print(f"wrote {_shown(made.absolute())}")
     return 0
@@ -257,17 +228,17 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    plan = command("plan", _plan, "turn a sentence into a plan that people can read and edit")
-    _prompt_options(plan)
-    plan.add_argument("-o", "--output", type=_path, metavar="FILE", help="the plan; else stdout")
-    plan.add_argument("--seed", type=_seed, default=0, help=_SEED)
+    about = "turn a sentence into a plan that people can read and edit; check and compare plans"
+    plan = command("plan", run_plan, about)
+    add_plan_options(plan)
+    plan.add_argument("--seed", type=a_seed, default=0, help=_SEED)
 
     render = command("render", _render, "turn a plan into a film")
-    render.add_argument("plan", type=_path, metavar="PLAN.json")
+    render.add_argument("plan", type=a_path, metavar="PLAN.json")
     _film_options(render)
 
     film = command("film", _film, "turn a sentence into a film: plan and render at once")
-    _prompt_options(film)
+    add_prompt_options(film)
     _film_options(film)
 
     about = "compile a film's programs now, so that the first film starts as the second would"
@@ -281,28 +252,46 @@ def _parser() -> argparse.ArgumentParser:
         help=f"in order: {', '.join(STAGES)}; or all",
     )
     train.add_argument(
-        "--runs", type=_path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"
+        "--runs",
+        type=a_path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where runs are kept (runs)",
     )
-    train.add_argument("--steps", type=_count, help="optimiser steps in all")
-    train.add_argument("--batch-size", type=_count, help="samples per step")
-    train.add_argument("--learning-rate", type=_positive, help="at its peak")
-    train.add_argument("--warmup", type=_count, help="steps until that peak")
+    train.add_argument("--steps", type=a_count, help="optimiser steps in all")
+    train.add_argument("--batch-size", type=a_count, help="samples per step")
+    train.add_argument("--learning-rate", type=a_number, help="at its peak")
+    train.add_argument("--warmup", type=a_count, help="steps until that peak")
     train.add_argument(
-        "--ema", type=_share, help="decay of the weights' moving average, which ships"
+        "--ema", type=a_share, help="decay of the weights' moving average, which ships"
     )
     train.add_argument(
         "--warm-start", action="store_true", help="begin with the weights that ship, not at random"
     )
-    train.add_argument("--seed", type=_seed, help="order of the data, and noise")
-    train.add_argument("--images", type=_count, help="pictures that later stages learn from")
-    train.add_argument("--clips", type=_count, help="clips that the motion stage learns from")
+    train.add_argument("--seed", type=a_seed, help="order of the data, and noise")
+    train.add_argument(
+        "--remat",
+        choices=REMAT_POLICIES,
+        help="what a UNet's gradient keeps; the rest is computed twice, for less memory",
+    )
+    train.add_argument("--images", type=a_count, help="pictures that later stages learn from")
+    train.add_argument("--clips", type=a_count, help="clips that the motion stage learns from")
 
     ship = command("ship", _ship, "collect trained weights into a folder that can be loaded")
     ship.add_argument(
-        "--runs", type=_path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"
+        "--runs",
+        type=a_path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where runs are kept (runs)",
     )
     ship.add_argument(
-        "-o", "--output", type=_path, required=True, metavar="DIR", help="the folder of weights"
+        "-o",
+        "--output",
+        type=a_path,
+        required=True,
+        metavar="DIR",
+        help="the folder of weights",
     )
 
     evaluate = command("evaluate", _evaluate_layout, "measure what the model does")
@@ -310,20 +299,26 @@ def _parser() -> argparse.ArgumentParser:
     layout = measures.add_parser(
         "layout", help="are the things there, in their boxes, moving, and the same in every scene"
     )
-    layout.add_argument("--plans", type=_count, help="how many of the held-out plans (all)")
-    layout.add_argument("--seed", type=_seed, default=0, help=_SEED)
-    layout.add_argument("--steps", type=_count, help="denoising steps")
-    layout.add_argument("--guidance", type=_positive, help="how strictly the text is followed")
+    layout.add_argument("--plans", type=a_count, help="how many of the held-out plans (all)")
+    layout.add_argument("--seed", type=a_seed, default=0, help=_SEED)
+    layout.add_argument("--steps", type=a_count, help="denoising steps")
+    layout.add_argument("--guidance", type=a_number, help="how strictly the text is followed")
     layout.add_argument("--scheduler", help="dpm++, ddim or pndm (dpm++)")
     layout.add_argument("--preset", default="storybook", help="which model and weights (storybook)")
     layout.add_argument(
         "-o",
         "--output",
-        type=_path,
+        type=a_path,
         default=Path("runs/evaluate-layout"),
         metavar="DIR",
         help="figures, and what was seen; stopped, it goes on (runs/evaluate-layout)",
     )
+
+    about = "what does a planner get right, judged on its boxes, without a video model"
+    plans = measures.add_parser("plans", help=about)
+    plans.set_defaults(run=evaluate_plans)
+    plans.add_argument("--seed", type=a_seed, default=0, help=_SEED)
+    add_evaluate_options(plans)
 
     about = "list, convert, check and measure weights"
     weights = commands.add_parser("weights", help=about, description=f"{about.capitalize()}.")
@@ -336,22 +331,19 @@ def _parser() -> argparse.ArgumentParser:
 _SEED = f"0 to {MAX_SEED}; the same seed gives the same result (0)"
 
 
-def _prompt_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "prompt", nargs="+", help='a sentence in quotes, or several: "one per scene" "..."'
-    )
-    parser.add_argument("--director", default="rules", help="who plans: rules (needs nothing)")
-
-
 def _film_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--output", type=_path, metavar="DIR", help="the film's folder (films/its-prompt)"
+        "-o",
+        "--output",
+        type=a_path,
+        metavar="DIR",
+        help="the film's folder (films/its-prompt)",
     )
-    parser.add_argument("--seed", type=_seed, default=0, help=_SEED)
+    parser.add_argument("--seed", type=a_seed, help=f"0 to {MAX_SEED}; the plan's own, else 0")
     _sampler_options(parser)
-    parser.add_argument("--guidance", type=_positive, help="how strictly the text is followed")
+    parser.add_argument("--guidance", type=a_number, help="how strictly the text is followed")
     parser.add_argument(
-        "--alpha", type=_share, help="share of the steps that the boxes guide, 0 to 1"
+        "--alpha", type=a_share, help="share of the steps that the boxes guide, 0 to 1"
     )
     parser.add_argument(
         "--image",
@@ -363,9 +355,9 @@ def _film_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _sampler_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--steps", type=_count, help="denoising steps; more is slower and finer")
+    parser.add_argument("--steps", type=a_count, help="denoising steps; more is slower and finer")
     parser.add_argument("--scheduler", help="how noise is taken away: dpm++, ddim or pndm (dpm++)")
-    parser.add_argument("--frames", type=_count, help="frames per scene")
+    parser.add_argument("--frames", type=a_count, help="frames per scene")
     parser.add_argument("--preset", help="which model and weights (storybook)")
 
 
@@ -398,49 +390,6 @@ class _Images(argparse.Action):
         setattr(namespace, self.dest, {**images, name.strip(): Path(path).expanduser()})
 
 
-def _number(text: str, kind: Callable[[str], Any], allowed: Callable[[Any], bool], say: str) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not allowed(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {say}")
-    return value
-
-
-def _seed(text: str) -> int:
-    return _number(text, int, lambda n: 0 <= n <= MAX_SEED, f"a whole number from 0 to {MAX_SEED}")
-
-
-def _count(text: str) -> int:
-    return _number(text, int, lambda n: n >= 1, "a whole number from 1")
-
-
-def _share(text: str) -> float:
-    return _number(text, float, lambda x: 0 <= x <= 1, "a number from 0 to 1")
-
-
-def _positive(text: str) -> float:
-    return _number(text, float, lambda x: x >= 0 and math.isfinite(x), "a number from 0")
-
-
-def _path(text: str) -> Path:
-    if not text or "\0" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a path")
-    return Path(text).expanduser()
-
-
-def _prompt(given: list[str]) -> str | list[str]:
-    """One sentence as it is, several as one per scene."""
-    if len(given) == 1:
-        return given[0]
-    if not any(len(text.split()) > 1 for text in given):
-        raise UserError(
-            f'got {len(given)} single words; put the sentence in quotes: "{" ".join(given)}"'
-        )
-    return given
-
-
 def _destination(options: argparse.Namespace, made: VideoPlan) -> Path:
     output: Path | None = options.output
     return output if output is not None else FILMS / _slug(made.prompt)
@@ -454,11 +403,6 @@ def _slug(text: str, longest: int = 48) -> str:
     if len(name) > longest:
         name = name[: longest + 1].rpartition("-")[0] or name[:longest]
     return name or "film"
-
-
-def _report_warnings(made: VideoPlan) -> None:
-    for warning in made.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _shown(path: Path) -> str:

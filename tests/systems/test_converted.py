@@ -16,6 +16,7 @@ from flax.traverse_util import flatten_dict
 from weights.convert import publics
 
 import vdjax
+from vdjax.commands.weights import GIB
 from vdjax.errors import UserError, WeightsError
 from vdjax.ground.pictures import shorter_side_then_middle
 from vdjax.ground.prior import PriorTransformer, sample_embeddings
@@ -24,7 +25,6 @@ from vdjax.model.unet3d import UNet3D
 from vdjax.systems import memory
 from vdjax.systems.loaded import load
 from vdjax.systems.videodirectorgpt import film, start_latents
-from vdjax.weights.command import GIB
 from vdjax.weights.convert.run import convert
 from vdjax.weights.store import load_tree, map_checked, read_header, save_tree, write_manifest
 

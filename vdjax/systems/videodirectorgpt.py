@@ -56,7 +56,7 @@ class Film:
 def film(
     prompt: str | Sequence[str] | VideoPlan,
     *,
-    seed: int = 0,
+    seed: int | None = None,
     steps: int | None = None,
     guidance: float | None = None,
     alpha: float | None = None,
@@ -72,7 +72,8 @@ def film(
 
     Args:
         prompt: what to film.
-        seed: same seed, same plan, same film on the same hardware.
+        seed: same seed, same plan, same film on the same hardware; the plan's own, else 0, where
+            None.
         steps: denoising steps per scene; the preset's own number where None.
         guidance: classifier-free guidance scale; 1 follows the text without emphasis; the preset's
             own where None.
@@ -90,9 +91,11 @@ def film(
             the model lacks a part that the film needs.
     """
     check_options(seed, steps, guidance, alpha, scheduler, frames)
-    made = (
-        prompt if isinstance(prompt, VideoPlan) else make_plan(prompt, director=director, seed=seed)
-    )
+    if isinstance(prompt, VideoPlan):
+        made = prompt
+    else:
+        made = make_plan(prompt, director=director, seed=seed or 0)
+    seed = (made.seed or 0) if seed is None else seed
     pictures = dict(images or {})
     known = sorted({name for scene in made.scenes for name in scene.entities})
     if strangers := sorted(set(pictures) - set(known)):
@@ -273,7 +276,7 @@ def check_options(
     seed=0, steps=None, guidance=None, alpha=None, scheduler="dpm++", frames=None
 ) -> None:
     """Refuse an option of `film` that is out of range, by a UserError."""
-    if not _whole(seed, 0, MAX_SEED):
+    if seed is not None and not _whole(seed, 0, MAX_SEED):
         raise UserError(f"seed is {seed}: it must be a whole number from 0 to {MAX_SEED}")
     if steps is not None and not _whole(steps, 1, MAX_STEPS):
         raise UserError(
