@@ -18,7 +18,8 @@ Schema = dict[str, Any]
 _TEXT: Schema = {"type": "string"}
 
 
-def _object(**properties: Schema) -> Schema:
+def closed(**properties: Schema) -> Schema:
+    """An object with these properties, all of them, and no others."""
     return {
         "type": "object",
         "properties": properties,
@@ -27,7 +28,8 @@ def _object(**properties: Schema) -> Schema:
     }
 
 
-def _list(item: Schema, least: int, most: int) -> Schema:
+def list_of(item: Schema, least: int, most: int) -> Schema:
+    """A list of so many items of a kind."""
     return {"type": "array", "items": item, "minItems": least, "maxItems": most}
 
 
@@ -53,13 +55,13 @@ def story_schema(
         ask_alpha: let the answer end with alpha. Its range is for the prompt to say: limits of
             numbers are not held by all servers.
     """
-    scene = _object(
+    scene = closed(
         description=_TEXT,
-        entities=_list(_one_of(names), 1, max_entities),
+        entities=list_of(_one_of(names), 1, max_entities),
         background=_one_of(backgrounds),
     )
-    story = {"scenes": _list(scene, scenes or 1, scenes or MAX_SCENES)}
-    return _object(**story, alpha={"type": "number"}) if ask_alpha else _object(**story)
+    story = {"scenes": list_of(scene, scenes or 1, scenes or MAX_SCENES)}
+    return closed(**story, alpha={"type": "number"}) if ask_alpha else closed(**story)
 
 
 def layout_schema(entities: Sequence[str]) -> Schema:
@@ -67,15 +69,15 @@ def layout_schema(entities: Sequence[str]) -> Schema:
 
     Every entity has a box or null in every keyframe.
     """
-    box = {"anyOf": [_list({"type": "number"}, 4, 4), {"type": "null"}]}
-    keyframe = _object(boxes=_object(**dict.fromkeys(entities, box)), caption=_TEXT)
-    return _object(reasoning=_TEXT, keyframes=_list(keyframe, NUM_KEYFRAMES, NUM_KEYFRAMES))
+    box = {"anyOf": [list_of({"type": "number"}, 4, 4), {"type": "null"}]}
+    keyframe = closed(boxes=closed(**dict.fromkeys(entities, box)), caption=_TEXT)
+    return closed(reasoning=_TEXT, keyframes=list_of(keyframe, NUM_KEYFRAMES, NUM_KEYFRAMES))
 
 
 def words_schema(entities: Sequence[str]) -> Schema:
     """The schema of step (b) in words: under each entity's name its x, y, size and motion."""
-    thing = _object(
+    thing = closed(
         x=_one_of(X_WORDS), y=_one_of(Y_WORDS), size=_one_of(SIZE_WORDS),
         motion=_one_of(MOTION_WORDS),
     )  # fmt: skip
-    return _object(entities=_object(**dict.fromkeys(entities, thing)))
+    return closed(entities=closed(**dict.fromkeys(entities, thing)))

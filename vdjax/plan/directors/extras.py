@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from vdjax.plan.answers import AnswerError
 from vdjax.plan.answers.loose import clean, values
+from vdjax.plan.answers.schemas import closed, list_of
 from vdjax.plan.consistency import exact_groups
 from vdjax.plan.problems import PlanError
 from vdjax.plan.prompts import Messages
@@ -35,8 +36,8 @@ def with_cameras(plan: VideoPlan, ask: Ask) -> VideoPlan:
         f"{', '.join(_CAMERAS)} (forward comes closer); speed: one of {', '.join(_SPEEDS)}. Vary "
         "them as the story asks. Answer with JSON alone."
     )
-    item = _object({"direction": {"enum": _CAMERAS}, "speed": {"enum": _SPEEDS}})
-    schema = _object({"cameras": _list(item, count)})
+    item = closed(direction={"enum": _CAMERAS}, speed={"enum": _SPEEDS})
+    schema = closed(cameras=list_of(item, count, count))
 
     def read(text: str) -> list[Camera]:
         found = _items(text, "cameras", count)
@@ -61,7 +62,7 @@ def with_descriptions(plan: VideoPlan, ask: Ask) -> VideoPlan:
         "same thing: kind, colours, material, size, light, composition. One paragraph of at most "
         "50 words, concrete, without feelings, and nothing of what it does. Answer with JSON alone."
     )
-    schema = _object({"description": {"type": "string"}})
+    schema = closed(description={"type": "string"})
 
     def read(text: str) -> str:
         for value in _mappings(text):
@@ -83,7 +84,7 @@ def with_frame_prompts(plan: VideoPlan, ask: Ask) -> VideoPlan:
         "one full sentence that names everything to be seen again; only what moves changes. Answer "
         "with JSON alone."
     )
-    schema = _object({"frames": _list({"type": "string"}, NUM_FRAME_PROMPTS)})
+    schema = closed(frames=list_of({"type": "string"}, NUM_FRAME_PROMPTS, NUM_FRAME_PROMPTS))
 
     def read(text: str) -> tuple[str, ...]:
         found = _items(text, "frames", NUM_FRAME_PROMPTS)
@@ -107,19 +108,6 @@ EXTRAS: Mapping[str, Callable[[VideoPlan, Ask], VideoPlan]] = {
 
 def _chat(system: str, user: str) -> Messages:
     return {"role": "system", "content": system}, {"role": "user", "content": user}
-
-
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _list(item: Mapping[str, Any], count: int) -> dict[str, Any]:
-    return {"type": "array", "items": dict(item), "minItems": count, "maxItems": count}
 
 
 def _mappings(text: str) -> Sequence[Mapping[str, Any]]:
