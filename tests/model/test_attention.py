@@ -233,7 +233,7 @@ def test_attention_by_blocks_is_attention(rows, queries, keys):
 
     expected = whole(*(x.astype(jnp.float32) for x in (query, key, value)))
     np.testing.assert_allclose(
-        jax.jit(attend_by_blocks)(query, key, value), expected, atol=2e-6 * float(expected.max())
+        jax.jit(attend_by_blocks)(query, key, value), expected, atol=4e-6 * float(expected.max())
     )
     ours, theirs = gradients(attend_by_blocks), gradients(whole)
     jax.tree_util.tree_map(

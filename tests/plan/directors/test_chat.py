@@ -191,17 +191,20 @@ def test_long_answers_stop_being_read():
 def test_interrupt_stops_a_hanging_question():
     """A process that waits for a server, stopped as by Ctrl-C."""
     code = (
-        "import sys; from vdjax.plan.directors.chat import ChatModel\n"
+        "import signal, sys; from vdjax.plan.directors.chat import ChatModel\n"
+        # Who starts tests in the background makes their children deaf to Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from vdjax.plan.directors.model import Request\n"
         "model = ChatModel('m', base_url=sys.argv[1], timeout=60)\n"
         "print('asking', flush=True)\n"
         "try: model.answer(Request(messages=({'role': 'user', 'content': 'x'},)), seconds=60)\n"
         "except KeyboardInterrupt: print('stopped', flush=True)\n"
     )
-    with w.serving(w.hangs(20)) as server:
-        child = subprocess.Popen(
-            [sys.executable, "-c", code, server.url], stdout=subprocess.PIPE, text=True
-        )
+    command = [sys.executable, "-c", code]
+    with (
+        w.serving(w.hangs(20)) as server,
+        subprocess.Popen([*command, server.url], stdout=subprocess.PIPE, text=True) as child,
+    ):
         assert child.stdout is not None
         assert child.stdout.readline() == "asking\n"
         deadline = time.monotonic() + 20
