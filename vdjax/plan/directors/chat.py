@@ -1,7 +1,7 @@
 """Any server that speaks OpenAI's chat completions: OpenAI, vLLM, llama.cpp's own server, Ollama.
 
-The `openai` client does the talking: it keeps connections, waits as a server's Retry-After says,
-and tries again with growing pauses. Here its troubles become sentences, an answer that does not
+The `openai` client does the talking: it waits as a server's Retry-After says, and tries again with
+growing pauses. Here its troubles become sentences, an answer that does not
 end is cut off, and what a server does not know (a seed, a schema) is left out and asked again. The
 key stays inside the client: it is in no message, record, pickle or plan.
 """
@@ -51,8 +51,6 @@ class ChatModel:
         timeout: float = TIMEOUT,
         retries: int = RETRIES,
     ) -> None:
-        import openai
-
         url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
         key = api_key or os.environ.get("OPENAI_API_KEY") or ""
         self.base_url, self._key = _without_user(url), key
@@ -62,9 +60,7 @@ class ChatModel:
                 "name a server of your own with --base-url, such as http://127.0.0.1:8080/v1"
             )
         self.timeout, self.retries = timeout, retries
-        self._client = openai.OpenAI(
-            base_url=url, api_key=key or "none", timeout=timeout, max_retries=retries
-        )
+        self._url = url
         self.name = model or os.environ.get("OPENAI_MODEL") or ""
         """The model's name on the server; empty until the first answer where nobody gave one."""
         self._refused: set[str] = set()
@@ -99,6 +95,17 @@ class ChatModel:
             except openai.OpenAIError as error:
                 self._explain(error)
 
+    def _client(self, timeout: float) -> Any:
+        """A client for one question; whatever becomes of it, its connections are closed."""
+        import openai
+
+        return openai.OpenAI(
+            base_url=self._url,
+            api_key=self._key or "none",
+            timeout=timeout,
+            max_retries=self.retries,
+        )
+
     def _wanted(self, request: Request) -> dict[str, Any]:
         limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
         wanted = {
@@ -132,10 +139,12 @@ class ChatModel:
         self, wanted: dict[str, Any], deadline: float, request: Request, on_text: OnText | None
     ) -> Answer:
         left = max(deadline - time.monotonic(), 1.0)
-        client = self._client.with_options(timeout=min(self.timeout, left))
         parts: list[str] = []
         length, usage, finish, refusal = 0, None, "", ""
-        with client.chat.completions.create(**wanted) as stream:
+        with (
+            self._client(min(self.timeout, left)) as client,
+            client.chat.completions.create(**wanted) as stream,
+        ):
             kind = stream.response.headers.get("content-type", "")
             if "event-stream" not in kind:
                 raise ModelError(
@@ -198,7 +207,8 @@ class ChatModel:
         import openai
 
         try:
-            names = [model.id for model in self._client.models.list()]
+            with self._client(self.timeout) as client:
+                names = [model.id for model in client.models.list()]
         except openai.OpenAIError as error:
             self._explain(error)
         except (ValueError, TypeError, AttributeError):  # some other kind of server
