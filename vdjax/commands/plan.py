@@ -139,7 +139,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from vdjax.files import replace_file
     from vdjax.plan.directors import get_director
 
-    given = {**_director_options(options)}
+    given = _director_options(options)
     given.pop("on_scenes", None)
     director = get_director(options.director, **given)
     result = measure(
