@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vdjax.plan import PlanError, Scene, plan
+from vdjax.plan import PlanError, plan
 from vdjax.plan.english import words
-from vdjax.plan.resolve import meant, resolve, resolve_scenes
+from vdjax.plan.resolve import meant, resolve
 from vdjax.plan.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.storybook()
@@ -111,36 +111,6 @@ def test_sentences_are_one_for_each_scene():
         resolve([["cat"], ["it"]], ["A cat."])
 
 
-# Scenes
-
-
-def scene(description: str, **boxes: float) -> Scene:
-    """Entities (underscores are blanks) at this x, in all keyframes."""
-    row = {name.replace("_", " "): (x, 0.4, x + 0.2, 0.8) for name, x in boxes.items()}
-    return Scene(
-        description=description, background="park", entities=list(row), keyframes=[row] * 9
-    )
-
-
-def test_scenes_get_one_name_for_each():
-    first = scene("Mittens the cat meets a puppy", Mittens_the_cat=0.1, a_puppy=0.6)
-    second = scene("They play and it barks at Mittens", they=0.0, it=0.5, Mittens=0.2)
-    found = resolve_scenes([first, second])
-    assert [one.entities for one in found] == [("cat", "puppy"), ("puppy", "cat")]
-    assert found[1].keyframes[0] == {"puppy": (0.5, 0.4, 0.7, 0.8), "cat": (0.2, 0.4, 0.4, 0.8)}
-    assert "they = cat and puppy: listed on their own" in found[1].notes
-    assert [one.entities for one in resolve_scenes([first, second], VOCABULARY)] == [
-        ("cat", "dog"),
-        ("dog", "cat"),
-    ]
-
-
-def test_two_names_for_one_in_a_scene_are_one():
-    (found,) = resolve_scenes([scene("the cat sits and it sleeps", the_cat=0.1, it=0.5)])
-    assert found.entities == ("cat",)
-    assert found.keyframes[0] == {"cat": (0.1, 0.4, pytest.approx(0.3), 0.8)}
-
-
 @pytest.mark.parametrize(
     "prompt",
     [
@@ -153,8 +123,9 @@ def test_two_names_for_one_in_a_scene_are_one():
 def test_the_names_of_rules_mean_what_they_mean(prompt: str):
     scenes = plan(prompt).scenes
     for vocabulary in (None, VOCABULARY):
-        found = resolve_scenes(scenes, vocabulary)
-        assert [one.entities for one in found] == [one.entities for one in scenes]
+        told = [scene.description for scene in scenes]
+        found = meant([scene.entities for scene in scenes], told, vocabulary)
+        assert found == [[(name,) for name in scene.entities] for scene in scenes]
 
 
 MENTIONS = st.lists(

@@ -50,7 +50,7 @@ def test_the_demo(seed: int):
     ]
     assert [scene.background for scene in film.scenes] == ["beach"] * 3
     assert [scene.description for scene in film.scenes] == [
-        "a cat drives a car to the beach",
+        "a cat drives a red car to the beach",
         "a cat meets a dog under a palm tree at the beach",
         "a cat and a dog watch a rocket fly up at the beach",
     ]
@@ -548,7 +548,12 @@ def test_planning_is_light():
 def test_summary_is_readable():
     text = plan(DEMO).summary()
     assert max(map(len, text.splitlines())) <= 100
-    for words in ("scene 1  a cat drives a car", "[beach]", "cannot be shown: red car", "alpha"):
+    for words in (
+        "scene 1  a cat drives a red car",
+        "[beach]",
+        "cannot be shown: red car",
+        "alpha",
+    ):
         assert words in text
     assert "the same in scenes  cat (1, 2, 3)" in text
     appearing = plan("a cat appears").summary()

@@ -247,5 +247,6 @@ def test_any_words_give_a_plan_or_a_refusal(prompt: str):
 @example("A CAT\x00\x07 JUMPS\u202e!")
 @example("<script>alert('a cat')</script>")
 @example("a cat's cat's cat's")
+@example("9999 cats and ² dogs")
 def test_any_text_gives_a_plan_or_a_refusal(prompt: str | list[str]):
     check_planned(prompt)

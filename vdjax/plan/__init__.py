@@ -68,7 +68,9 @@ def plan(
         prompt: one text, cut into scenes where the story moves on, or a list of sentences, each
             of which makes one scene.
         director: the name of a director, or one of your own.
-        options: of a director called by its name; see `get_director`.
+        options: of a director called by its name; see `get_director`. A language model's story can
+            be watched as it is written (`on_scenes`), and its scenes as they get their boxes:
+            `plan("…", "chat", on_placed=lambda number, scene: print(number, scene.entities))`.
         seed: chooses among the layouts that fit; the same prompt and seed give the same plan.
 
     Raises:

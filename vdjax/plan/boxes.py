@@ -62,6 +62,11 @@ def intersection(a: Box, b: Box) -> float:
     return width * height if width > 0 and height > 0 else 0.0
 
 
+def covered(a: Box, b: Box) -> float:
+    """Shared area of two boxes, as a share of the smaller one."""
+    return intersection(a, b) / min(area(a), area(b))
+
+
 def between(a: Box, b: Box, share: float) -> Box:
     """The box `share` of the way from `a` to `b`, each coordinate on its own."""
     if share == 0.0:

@@ -9,7 +9,9 @@ boxes are edited by hand.
 from __future__ import annotations
 
 from vdjax.plan.boxes import Box, area, centre
-from vdjax.plan.english.rewrite import place_phrase, things
+from vdjax.plan.english.chunks import Reader
+from vdjax.plan.english.lexicon import Lexicon
+from vdjax.plan.english.rewrite import indefinite, place_phrase, things
 from vdjax.plan.schema import NUM_KEYFRAMES, Scene, base_name
 from vdjax.plan.vocabulary import Vocabulary
 
@@ -24,13 +26,14 @@ def caption(scene: Scene, vocabulary: Vocabulary | None = None) -> str:
     """The scene in the words of the training captions. Names outside the vocabulary just "move"."""
     words = Vocabulary.storybook() if vocabulary is None else vocabulary
     doing = {name: _doing(scene, name, words) for name in scene.entities}
+    looks = _looks(scene)
     place = place_phrase(scene.background)
 
     def plural(name: str) -> str:
         return words.entities[name].plural if name in words.entities else name + "s"
 
     if set(doing.values()) == {"stays still"}:
-        return f"{things(scene.entities, plural)} {place}"
+        return f"{things(scene.entities, plural, looks=looks)} {place}"
     clauses, told = [], set()
     for name in scene.entities:
         kind = base_name(name)
@@ -40,14 +43,27 @@ def caption(scene: Scene, vocabulary: Vocabulary | None = None) -> str:
         members = [other for other in scene.entities if base_name(other) == kind]
         if len({doing[member] for member in members}) == 1:
             clause = doing[name] if len(members) == 1 else _plural(doing[name])
-            clauses.append(f"{things(members, plural)} {clause}")
+            clauses.append(f"{things(members, plural, looks=looks)} {clause}")
             continue
         which = ("one", "another", "a third", "a fourth", "a fifth", "a sixth", "a seventh")
-        clauses += [
-            f"{which[index]} {kind} {doing[member]}" for index, member in enumerate(members)
-        ]
+        for index, member in enumerate(members):
+            words_for = " ".join((*looks.get(member, ()), kind))
+            first = indefinite(words_for) if member in looks else which[index]
+            clauses.append(f"{first} {words_for} {doing[member]}")
     listed = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"
     return f"{listed} {place}"
+
+
+def _looks(scene: Scene) -> dict[str, tuple[str, ...]]:
+    """The adjectives that the description has for each entity."""
+    found: dict[str, tuple[str, ...]] = {}
+    for chunk in Reader(scene.description, Lexicon.storybook(), {}).read():
+        if chunk.kind != "thing" or chunk.noun is None or chunk.definite or not chunk.qualities:
+            continue
+        kind = (chunk.noun.name, chunk.noun.said)
+        free = [n for n in scene.entities if base_name(n) in kind and n not in found]
+        found.update(dict.fromkeys(free[: chunk.count or len(free)], chunk.qualities))
+    return found
 
 
 def _doing(scene: Scene, name: str, words: Vocabulary) -> str:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from vdjax.plan.english import kinds
 from vdjax.plan.english.kinds import Kind
 
+MOST = 20
+"""Things of one kind that are told apart; "a thousand cats" fill any frame as well as these."""
 _SCENE_AGO = 2.5
 _LEADING = 1.5
 _FITS = 3.0
@@ -102,7 +104,7 @@ class Cast:
 
     def names(self, word: Kind, count: int, mention: Mention, slot: Slot = Slot()) -> list[str]:
         """The names for `count` things of a kind (0: not said), known ones or new ones."""
-        chosen = self._chosen(word, count, mention, slot)
+        chosen = self._chosen(word, min(count, MOST), mention, slot)
         self._claimed.update(chosen)
         for name in chosen:
             seen = self.seen.setdefault(name, Seen(name, word, self.scene))

@@ -1,36 +1,30 @@
 """From what a scene says to a stage: verbs become motions, prepositions become ties and wishes.
 
 Enters: a `Reading` (see `english.roles`). Leaves: a `Stage` for `placing`, and notes on what
-could not be shown. One motion for each thing: the paper asks for "a single motion per step"
-(VideoDirectorGPT, figure 7); what comes second is named in a note.
+could not be shown. `ways` finds the motions, `relations` the ties; here each verb with a rule of
+its own has it. One motion for each thing; what comes second is named in a note.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vdjax.plan.english.lexicon import Lexicon
 from vdjax.plan.english.order import RELATIONS
 from vdjax.plan.english.reading import Event, Reading
-from vdjax.plan.motion import Move, Spot
+from vdjax.plan.motion import Move
+from vdjax.plan.relations import RESTING
 from vdjax.plan.schema import MAX_ENTITIES, NUM_KEYFRAMES, base_name
-from vdjax.plan.stage import Part, Stage, Wish
+from vdjax.plan.stage import Stage, Wish
+from vdjax.plan.ways import Ways
 
 _HALF = NUM_KEYFRAMES // 2
 FIRST_HALF = tuple(k <= _HALF for k in range(NUM_KEYFRAMES))
 SECOND_HALF = tuple(k >= _HALF for k in range(NUM_KEYFRAMES))
 
-#: Animals that others ride on.
-_MOUNTS = ("horse", "camel", "elephant", "cow", "whale", "turtle", "goat", "pig")
-#: Things that stay where they are, and that others stand under or in.
-_RESTING = ("palm tree", "tree", "house", "castle")
-_ROOFS = ("palm tree", "tree", "umbrella", "sunflower", "mushroom", "balloon")
-_LIFTED = ("umbrella", "balloon")
-#: What is gone past stands in the middle of the way.
-_BESIDE_A_WAY = ("past", "front", "behind", "by", "across", "along", "over", "beside")
-_PASSING = ("pass", "cross", "overtake", "outrun")
-_WHERE: dict[str, Spot] = {"on": (0.0, -1.0), "below": (0.0, 1.0), "in": (0.0, 1.0)}
+_GOING = ("go", "fly", "bounce", "rise", "fall")
 
 
 def choreograph(reading: Reading, background: str, lexicon: Lexicon, rng: random.Random) -> Stage:
@@ -38,12 +32,11 @@ def choreograph(reading: Reading, background: str, lexicon: Lexicon, rng: random
     return _Choreography(reading, background, lexicon, rng).stage
 
 
-class _Choreography:
+class _Choreography(Ways):
     def __init__(
         self, reading: Reading, background: str, lexicon: Lexicon, rng: random.Random
     ) -> None:
-        self.reading = reading
-        self.stage = Stage(background, side=rng.choice((1, -1)))
+        super().__init__(reading, Stage(background, side=rng.choice((1, -1))))
         names = reading.entities[:MAX_ENTITIES]
         if len(reading.entities) > MAX_ENTITIES:
             reading.add_note(
@@ -57,7 +50,6 @@ class _Choreography:
             part.depth = reading.depths.get(name, "")
             if name in reading.when:
                 part.present = FIRST_HALF if reading.when[name] == "first" else SECOND_HALF
-        self.parts = self.stage.parts
         self.passed_over: list[str] = []
         for event in reading.events:
             self._event(event)
@@ -74,9 +66,6 @@ class _Choreography:
         if self.passed_over:
             listed = "; ".join(dict.fromkeys(self.passed_over))
             reading.add_note(f"one motion for each thing; not shown: {listed}")
-
-    def _here(self, names: Sequence[str]) -> list[str]:
-        return [name for name in dict.fromkeys(names) if name in self.parts]
 
     # Verbs
 
@@ -103,6 +92,10 @@ class _Choreography:
         subjects = self._companions(event, subjects)
         if not subjects:
             return
+        if "away" in event.headings and action in _GOING:
+            action = "leave"
+        if "in" in event.headings and action in (*_GOING, "approach", "still"):
+            action = "enter"
         handler = {
             "appear": self._appear,
             "disappear": self._disappear,
@@ -150,132 +143,6 @@ class _Choreography:
             elif move.kind != "still" and part.move != move:
                 self.passed_over.append(f"{name} {event.verb.lemma}")
 
-    def _direction(self, event: Event) -> tuple[float, float]:
-        """The direction that was said, (0, 0) if none was."""
-        headings = event.headings
-        dx = 1.0 if "right" in headings else -1.0 if "left" in headings else 0.0
-        dy = (
-            -1.0
-            if "up" in headings or "up from" in headings
-            else 1.0
-            if "down" in headings
-            else 0.0
-        )
-        if not dx and event.origin is not None and event.origin[0] is not None:
-            dx = 1.0 if event.origin[0] < 0.5 else -1.0
-        if not dy and event.origin is not None and event.origin[1] not in (None, 0.5):
-            dy = 1.0 if event.origin[1] < 0.5 else -1.0  # type: ignore[operator]
-        return dx, dy
-
-    def _way(self, event: Event) -> Move:
-        start: Spot = event.origin or (None, None)
-        spot = self.parts[event.subjects[0]].spot if self._here(event.subjects) else (None, None)
-        if start == (None, None):
-            start = spot
-        if start == (None, None):  # it comes from the other side
-            x, y = event.goals[0]
-            aside = x is not None and x != 0.5
-            start = (
-                (1 - x, None) if aside and x is not None else (None, None if y is None else 1 - y)
-            )
-        return Move(kind="across", spots=(start, *event.goals))
-
-    def _motion(self, event: Event, action: str, objects: list[str]) -> Move:
-        dx, dy = self._direction(event)
-        side = dx or float(self.stage.side)
-        speed = event.speed
-        for preposition, names in event.ways:
-            target = next(iter(self._here(names)), "")
-            if preposition == "across of" and target:
-                start, end = event.across or ((0.2, None), (0.8, None))
-                forward = (end[0] or 0.5) >= (start[0] or 0.5)
-                self._in_the_middle(target)
-                return Move(kind="pass", dx=1.0 if forward else -1.0, target=target)
-        if event.across is not None:
-            beside = [n for way, names in event.ways if way in _BESIDE_A_WAY for n in names]
-            if event.verb.lemma in _PASSING:
-                beside += objects
-            for name in self._here(beside)[:1]:
-                self._in_the_middle(name)
-            return Move(kind="across", spots=(*event.across, *event.goals))
-        if event.goals:
-            return self._way(event)
-        target_move = self._to_target(event, action, side)
-        if target_move is not None:
-            return target_move
-        if action == "circle" or "circle" in event.headings:
-            target = next(iter(objects), "")
-            return Move(kind="circle", dx=side, target=target)
-        if "sway" in event.headings:
-            return Move(kind="sway")
-        if "bounce" in event.headings and action in ("go", "fly", "bounce"):
-            return Move(kind="bounce", dx=dx)
-        if action == "bounce":
-            return Move(kind="bounce", dx=dx, speed=speed)
-        if action == "arc":
-            return Move(kind="arc", dx=side, speed=speed)
-        if action in ("grow", "shrink"):
-            return Move(kind=action)
-        if "up" in event.headings and objects and action == "go":  # "crawls up a sunflower"
-            return Move(kind="toward", target=objects[0], spots=(_WHERE["on"],))
-        if event.verb.lemma in _PASSING and objects:
-            self._in_the_middle(objects[0])
-            return Move(kind="pass", dx=side, target=objects[0])
-        if event.verb.lemma == "climb" and objects:
-            return Move(kind="toward", target=objects[0], spots=(_WHERE["on"],))
-        if event.verb.lemma == "hover":
-            return Move(kind="sway")
-        if action == "rise" or (action in ("go", "fly") and dy < 0 and not dx):
-            return Move(kind="across", spots=((None, 0.9), (None, 0.1)))
-        if action == "fall" or (action in ("go", "fly") and dy > 0 and not dx):
-            return Move(kind="across", spots=((None, 0.1), (None, 0.9)))
-        if "away" in event.headings:
-            return Move(kind="leave", dx=side, speed=speed)
-        if "across" in event.headings or "travel" in event.headings:
-            speed *= 1.3
-        return Move(kind="slide", dx=side, dy=dy, speed=speed)
-
-    def _to_target(self, event: Event, action: str, side: float) -> Move | None:
-        """A motion to, over, around or past another thing."""
-        for preposition, names in event.ways:
-            target = next(iter(self._here(names)), "")
-            if not target:
-                continue
-            if preposition == "around" or (preposition == "on" and action == "circle"):
-                self._in_the_middle(target)
-                return Move(kind="circle", dx=side, target=target)
-            if preposition in ("over", "above") and action in ("bounce", "arc"):
-                self._in_the_middle(target)
-                return Move(kind="over", dx=side, target=target)
-            if preposition in ("over", "above"):
-                for name in self._here(event.subjects):
-                    self.stage.wishes.append(Wish("above", name, target))
-                    if self.parts[name].word.place != "ground":
-                        self.parts[name].home = "sky"
-                return Move(kind="slide", dx=side, speed=event.speed)
-            if preposition in ("past", "across", "through", "along"):
-                self._in_the_middle(target)
-                return Move(kind="pass", dx=side, target=target)
-            if preposition in ("from", "out", "away", "off"):
-                return Move(kind="from", dx=side, target=target)
-            if preposition in ("to", "into", "at", "for", *RELATIONS) and action != "circle":
-                if action == "bounce" and preposition not in ("on", "to", "into"):
-                    self._relate(preposition, self._here(event.subjects), [target])
-                    return None
-                if preposition in ("left", "right"):  # it ends on that side
-                    self._in_the_middle(target)
-                    dx = 1.0 if preposition == "right" else -1.0
-                    return Move(kind="pass", dx=dx, target=target)
-                where = _WHERE.get(preposition)
-                spots = (where,) if where is not None else ()
-                return Move(kind="toward", dx=side, target=target, spots=spots)
-        return None
-
-    def _in_the_middle(self, name: str) -> None:
-        """Room on both sides of something that others go past."""
-        if self.parts[name].spot == (None, None) and self.parts[name].move.kind == "still":
-            self.parts[name].spot = (0.5, None)
-
     def _riders(self, event: Event, subjects: list[str], objects: list[str]) -> list[str] | None:
         """The vehicle that carries the subjects, if the sentence has one."""
         if not subjects or event.verb.action not in (
@@ -303,10 +170,6 @@ class _Choreography:
                 return [carrier]
         return None
 
-    @staticmethod
-    def _carries(part: Part) -> bool:
-        return part.word.category == "vehicle" or part.word.name in _MOUNTS
-
     def _companions(self, event: Event, subjects: list[str]) -> list[str]:
         """ "with a dog": the dog does the same; "with an umbrella": it is held."""
         rest = []
@@ -327,6 +190,8 @@ class _Choreography:
 
     def _appear(self, event: Event, subjects: list[str], objects: list[str]) -> None:
         for name in subjects:
+            if self._goes_on(name, event):
+                continue  # "appears in the upper left and goes to the lower left"
             first = event.when == "first"
             self.parts[name].present = FIRST_HALF if first else SECOND_HALF
         for preposition, names in event.ways:
@@ -350,25 +215,42 @@ class _Choreography:
         if target and target not in subjects:
             self._move(subjects, Move(kind="toward", target=target), event)
             return
-        dx, dy = self._direction(event)
+        if event.goals and subjects:  # "enters on the left and ends on the right"
+            self._move(subjects, self._way(event), event)
+            return
+        dx, dy = event.direction()
         if event.across is not None and event.across[0][0] is not None:
             dx = 1.0 if event.across[0][0] < 0.5 else -1.0
         if not dx and not dy:
-            dx = float(self.stage.side)
-        self._move(subjects, Move(kind="enter", dx=dx, dy=dy), event)
+            dx = -self._edge(subjects) or float(self.stage.side)
+        self._over_edge(subjects, Move(kind="enter", dx=dx, dy=dy), event)
 
     def _leave(self, event: Event, subjects: list[str], objects: list[str]) -> None:
-        dx, dy = self._direction(event)
+        dx, dy = event.direction()
         if event.goals:
             gx, gy = event.goals[0]
             dx = 0.0 if gx in (None, 0.5) else (1.0 if gx > 0.5 else -1.0)  # type: ignore[operator]
             dy = 0.0 if gy in (None, 0.5) else (1.0 if gy > 0.5 else -1.0)  # type: ignore[operator]
         if not dx and not dy:
-            dx = float(self.stage.side)
-        self._move(subjects, Move(kind="leave", dx=dx, dy=dy), event)
+            dx = self._edge(subjects) or float(self.stage.side)
+        self._over_edge(subjects, Move(kind="leave", dx=dx, dy=dy), event)
         for target in objects[:1]:
             for name in subjects:
                 self.stage.wishes.append(Wish("beside", name, target))
+
+    def _edge(self, names: Sequence[str]) -> float:
+        """The side on which it comes or goes, where one was said; it does not stay there."""
+        sides = [self.parts[name].spot[0] for name in names]
+        for name in names:
+            self.parts[name].spot = (None, self.parts[name].spot[1])
+        return next((1.0 if x > 0.5 else -1.0 for x in sides if x is not None and x != 0.5), 0.0)
+
+    def _over_edge(self, names: Sequence[str], move: Move, event: Event) -> None:
+        """Into the frame or out of it, at the time that was said."""
+        late = event.when == "second"
+        for name in names if late else ():
+            self.parts[name].present = (True,) * NUM_KEYFRAMES
+        self._move(names, replace(move, late=late), event)
 
     def _chase(self, event: Event, subjects: list[str], objects: list[str]) -> None:
         move = self._motion(event, "go", [])
@@ -409,6 +291,8 @@ class _Choreography:
         targets = [name for name in targets if name not in subjects]
         if targets:
             self._move(subjects, Move(kind="toward", target=targets[0]), event)
+        elif event.origin is not None and (end := self._onward(event)) is not None:
+            self._move(subjects, Move(kind="across", spots=(event.origin, end)), event)
         elif event.origin is not None or "down" in event.headings:
             self._enter(event, subjects, [])
         else:
@@ -418,7 +302,7 @@ class _Choreography:
         for index, name in enumerate(objects):
             holder = subjects[index % len(subjects)]
             part = self.parts[name]
-            if part.word.category in ("animal", "person", "vehicle") or part.word.name in _RESTING:
+            if part.word.category in ("animal", "person", "vehicle") or part.word.name in RESTING:
                 if event.verb.lemma in ("have", "own", "see"):
                     self.stage.wishes.append(Wish("beside", holder, name))
                 else:
@@ -437,15 +321,6 @@ class _Choreography:
         for preposition, names in event.ways:
             self._relate(preposition, subjects, self._here(names))
 
-    def _give(self, holder: str, name: str) -> None:
-        part = self.parts[name]
-        if part.word.category in ("animal", "person", "vehicle") or part.word.name in _RESTING:
-            self.stage.wishes.append(Wish("beside", holder, name))
-            return
-        kind = "lift" if part.word.name in _LIFTED else "hold"
-        if self.stage.tie(kind, name, holder):
-            part.scale *= 0.9
-
     def _push(self, event: Event, subjects: list[str], objects: list[str]) -> None:
         move = self._motion(event, "go", [])
         dx = move.dx or float(self.stage.side)
@@ -459,7 +334,7 @@ class _Choreography:
             self.stage.tie(kind, name, subjects[0])
 
     def _throw(self, event: Event, subjects: list[str], objects: list[str]) -> None:
-        dx, dy = self._direction(event)
+        dx, dy = event.direction()
         targets = [n for preposition, names in event.ways if preposition in ("to", "at", "into")
                    for n in self._here(names)]  # fmt: skip
         side = dx or float(self.stage.side)
@@ -475,56 +350,3 @@ class _Choreography:
                 self.stage.wishes.append(Wish(relation, name, thing))
             for target in targets:
                 self.stage.wishes.append(Wish(relation, thing, target))
-
-    # Relations
-
-    def _relate(
-        self,
-        kind: str,
-        firsts: Sequence[str],
-        seconds: Sequence[str],
-        leave: Sequence[str] = (),
-    ) -> None:
-        """Tie or wish how things lie to one another; those in `leave` go their own way."""
-        if kind == "between" and len(seconds) > 1:
-            for name in firsts:
-                self.stage.wishes.append(Wish("left", seconds[0], name))
-                self.stage.wishes.append(Wish("left", name, seconds[1]))
-            return
-        if kind == "with" and firsts and seconds:
-            for index, name in enumerate(seconds):
-                self._give(firsts[index % len(firsts)], name)
-            return
-        for first in firsts:
-            for second in (
-                seconds[:1] if kind not in ("left", "right", "above", "below") else seconds
-            ):
-                if first == second or first in leave:
-                    continue
-                self._relate_two(kind, first, second)
-
-    def _relate_two(self, kind: str, first: str, second: str) -> None:
-        a, b = self.parts[first], self.parts[second]
-        stands = a.move.kind == "still" and first not in self.stage.bonds
-        if kind == "in" and b.word.name in _LIFTED:
-            kind = "below"
-        perched = kind in ("in", "on") and b.word.name in ("tree", "palm tree") and stands
-        if perched and self.stage.tie("ride", first, second):
-            return
-        if kind == "below" and b.word.name in _LIFTED and self.stage.tie("lift", second, first):
-            return
-        if not stands and kind in ("below", "in", "on", "behind", "front"):
-            return  # it goes its own way; where that ends has been seen to
-        carried = kind in ("in", "on", "into") and self._carries(b)
-        if carried and self.stage.tie("ride", first, second):
-            return
-        if kind == "below" and b.word.name in _ROOFS and self.stage.tie("under", first, second):
-            return
-        if kind in ("on", "in", "behind", "front") and self.stage.tie(kind, first, second):
-            return
-        if kind in ("on", "over"):
-            kind = "above"
-        if kind in ("left", "right", "above", "below", "beside"):
-            self.stage.wishes.append(Wish(kind, first, second))
-        elif kind in ("near", "at", "by", "around", "along", "past", "with", "between", "from"):
-            self.stage.wishes.append(Wish("beside", first, second))

@@ -34,7 +34,7 @@ class Move:
     `kind` is one of "still slide across bounce arc circle grow shrink sway enter leave toward".
     `dx` and `dy` give a direction (1 is right, 1 is down), `speed` stretches the way, `target`
     names the thing that it goes to, over or around, `spots` are places in the frame to pass, in
-    order.
+    order; `late` is for what enters or leaves in the second half.
     """
 
     kind: str = "still"
@@ -43,6 +43,7 @@ class Move:
     speed: float = 1.0
     target: str = ""
     spots: tuple[Spot, ...] = ()
+    late: bool = False
 
 
 STILL = Move()
@@ -71,7 +72,7 @@ def room(side: float) -> float:
 
 
 def path(move: Move, width: float, height: float) -> Path:
-    """The path of a thing of this size. "toward" depends on its target: see `toward`."""
+    """The path of a thing of this size; see `toward` and `over_edge` for what needs a place."""
     if move.kind == "slide":
         along = min(SLIDE * move.speed, 0.7)
         dx = (
@@ -89,13 +90,6 @@ def path(move: Move, width: float, height: float) -> Path:
         return Path(_ramp(-dx / 2, dx / 2), _ramp(-dy / 2, dy / 2), _ONE)
     if move.kind == "across":
         return _across(move, width, height)
-    if move.kind in ("enter", "leave"):
-        # Over an edge: the far end lies outside the frame, where nothing is visible.
-        dx = (0.5 + width / 2) * move.dx if move.dx else 0.0
-        dy = (0.5 + height / 2) * move.dy if move.dy else 0.0
-        if move.kind == "enter":
-            return Path(_ramp(-dx, 0, 6), _ramp(-dy, 0, 6), _ONE)
-        return Path(_ramp(0, dx, 7, start=2), _ramp(0, dy, 7, start=2), _ONE)
     if move.kind == "bounce":
         along = 0.35 * move.speed * move.dx
         hops = tuple(-HOP * abs(math.sin(2 * math.pi * t)) for t in TIMES)
@@ -163,6 +157,20 @@ def _ramp(start_value: float, end_value: float, last: int = 8, start: int = 0) -
         start_value + (end_value - start_value) * min(max((k - start) / (last - start), 0.0), 1.0)
         for k in range(NUM_KEYFRAMES)
     )
+
+
+def over_edge(move: Move, width: float, height: float, at: tuple[float, float]) -> Path:
+    """The path of what enters, or leaves, and is at `at` in between: from, or to, where nothing of
+    it is in the frame. It takes the middle of the scene for it; `late`, the last part."""
+    first, last = (3 if move.late else 2, 7 if move.late and move.kind == "enter" else 6)
+    sign = -1.0 if move.kind == "enter" else 1.0
+    offsets = []
+    for step, place, side in ((move.dx, at[0], width), (move.dy, at[1], height)):
+        goes = math.copysign(1.0, sign * step) if step else 0.0
+        away = goes * (side / 2 + (1 - place if goes > 0 else place))
+        ends = (away, 0.0) if move.kind == "enter" else (0.0, away)
+        offsets.append(_ramp(*ends, last, start=first))
+    return Path(offsets[0], offsets[1], _ONE)
 
 
 def toward(start: tuple[float, float], end: tuple[float, float], last: int = 7) -> Path:

@@ -11,23 +11,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from vdjax.plan.boxes import Box, centre
-from vdjax.plan.motion import EDGE, HOP, TIMES, Path, path, toward
+from vdjax.plan.apart import Boxes, kept_apart
+from vdjax.plan.boxes import Box, centre, covered
+from vdjax.plan.motion import EDGE, HOP, TIMES, Path, over_edge, path, toward
 from vdjax.plan.schema import NUM_KEYFRAMES
-from vdjax.plan.stage import Bond, Part, Stage, Wish
-
-Boxes = dict[str, dict[int, Box]]
+from vdjax.plan.stage import Part, Stage, Wish
+from vdjax.plan.units import LEAST_SHARE, Unit, Units
 
 GROUND = 0.92
 _SAMPLED = (0, 2, 4, 6, 8)
 _INSIDE = 0.4
 """A thing of which less lies inside the frame is not visible; the training clips use 0.3."""
 _LEAST_WAY = 0.4
-_LEAST_SHARE = 0.72
 _LEAST_MEETING = 0.9
-_ROOM = 0.26
 _DECIMALS = 3
 
 
@@ -36,23 +34,13 @@ def place(stage: Stage, rng: random.Random) -> list[dict[str, Box]]:
     return _Placing(stage, rng).keyframes()
 
 
-@dataclass
-class _Unit:
-    """A thing and all that is tied to it, with the offset of each centre from the root's."""
-
-    root: Part
-    members: dict[str, tuple[float, float]]
-
-
 class _Placing:
     def __init__(self, stage: Stage, rng: random.Random) -> None:
         self.stage = stage
         self.parts = stage.parts
         self.placed: Boxes = {}
         self.ground = GROUND + rng.uniform(-0.02, 0.02)
-        self._fit_bonds()
-        self.units = {name: self._unit(name) for name in self.parts if stage.root(name) == name}
-        self._share_the_ground()
+        self.units = Units(stage)
         self.slots = self._slots(rng)
         self.vertical = {
             name
@@ -66,6 +54,7 @@ class _Placing:
         for _ in range(2):  # the second time everybody knows where the others are
             for name in order:
                 self._place_unit(name)
+        self.placed = kept_apart({name: self.placed[name] for name in self.parts}, self.stage)
         frames: list[dict[str, Box]] = []
         for k in range(NUM_KEYFRAMES):
             frame = {}
@@ -79,106 +68,6 @@ class _Placing:
                 middle = NUM_KEYFRAMES // 2
                 frames[middle][name] = self._inside(self.placed[name][middle], anyhow=True)  # type: ignore[assignment]
         return frames
-
-    # Units
-
-    def _fit_bonds(self) -> None:
-        """Sizes that ties ask for: a rider smaller than the horse, a roof above a head."""
-        limits = {"ride": 0.85, "in": 0.5, "hold": 0.6, "under": 0.55, "front": 0.75, "lift": 0.9}
-        for bond in self.stage.bonds.values():
-            child, parent = self.parts[bond.child], self.parts[bond.parent]
-            limit = limits.get(bond.kind)
-            if limit and child.height > limit * parent.height:
-                factor = limit * parent.height / child.height
-                child.width *= factor
-                child.height *= factor
-            if bond.kind == "behind" and child.height < parent.height:
-                factor = min(1.25, 1.1 * parent.height / child.height)
-                child.resize(factor)
-
-    def _unit(self, name: str) -> _Unit:
-        root = self.parts[name]
-        members = {name: (0.0, 0.0)}
-        waiting = list(self.stage.bonds.values())
-        while waiting:
-            ready = [bond for bond in waiting if bond.parent in members]
-            if not ready:
-                break
-            for bond in ready:
-                x, y = members[bond.parent]
-                dx, dy = self._offset(bond)
-                members[bond.child] = (x + dx, y + dy)
-                waiting.remove(bond)
-        self._shrink_to_frame(root, members)
-        return _Unit(root, members)
-
-    def _shrink_to_frame(self, root: Part, members: dict[str, tuple[float, float]]) -> None:
-        """Let a unit fit into the frame, with room to move if it moves."""
-        boxes = [self._box(name, x, y) for name, (x, y) in members.items()]
-        width = max(b[2] for b in boxes) - min(b[0] for b in boxes)
-        height = max(b[3] for b in boxes) - min(b[1] for b in boxes)
-        whole = 1 - 2 * EDGE
-        along = _ROOM if len(members) > 1 and root.move.kind in ("slide", "across") else 0.0
-        factor = min(1.0, (whole - along) / width, whole / height)
-        if factor < 1.0:
-            for name, (x, y) in members.items():
-                self.parts[name].width *= factor
-                self.parts[name].height *= factor
-                members[name] = (x * factor, y * factor)
-
-    def _share_the_ground(self) -> None:
-        """Smaller things, all alike, when those on the ground are too wide for one row."""
-        row = [
-            unit
-            for unit in self.units.values()
-            if unit.root.home == "ground" and unit.root.spot[1] is None
-        ]
-        factor = 1.0 / max(1.0, sum(self._extent(unit) for unit in row))
-        if len(row) < 3 or factor == 1.0:
-            return
-        factor = max(factor, _LEAST_SHARE)
-        for unit in row:
-            self._resize(unit, factor)
-
-    def _resize(self, unit: _Unit, factor: float) -> None:
-        for name, (x, y) in unit.members.items():
-            self.parts[name].width *= factor
-            self.parts[name].height *= factor
-            unit.members[name] = (x * factor, y * factor)
-
-    def _offset(self, bond: Bond) -> tuple[float, float]:
-        """From the parent's centre to the child's."""
-        child, parent = self.parts[bond.child], self.parts[bond.parent]
-        level = (parent.height - child.height) / 2  # bottoms aligned
-        side = bond.side
-        if bond.kind == "ride":
-            riders = [
-                b for b in self.stage.bonds.values() if (b.kind, b.parent) == ("ride", parent.name)
-            ]
-            apart = 0.25 * parent.width if len(riders) > 1 else 0.0
-            return side * apart, -0.05 * parent.height - child.height / 2
-        if bond.kind == "on":
-            return 0.0, -(parent.height + child.height) / 2 + 0.08 * parent.height
-        if bond.kind == "in":
-            return side * 0.1 * parent.width, level
-        if bond.kind == "hold":
-            return side * (parent.width / 2 + 0.15 * child.width), 0.1 * parent.height
-        if bond.kind == "lift":
-            return side * 0.25 * parent.width, -(
-                parent.height + child.height
-            ) / 2 + 0.12 * parent.height
-        if bond.kind == "under":
-            return side * (0.3 * parent.width + 0.1 * child.width), level
-        if bond.kind == "behind":
-            return side * (0.35 * parent.width + 0.2 * child.width), level - 0.1
-        if bond.kind == "front":
-            return side * (0.15 * parent.width + 0.1 * child.width), level + 0.05
-        direction = self.parts[self.stage.root(bond.parent)].move.dx or self.stage.side
-        if bond.kind == "abreast":
-            return -direction * 0.35 * parent.width, level - 0.45 * child.height
-        gap = (parent.width + child.width) / 2 + 0.03
-        ahead = 1.0 if bond.kind == "push" else -1.0
-        return ahead * (1 if direction > 0 else -1) * gap, level
 
     # The search
 
@@ -204,10 +93,10 @@ class _Placing:
             if move.kind not in ("toward", "from") or target not in slots or target == name:
                 continue
             both = self.units[name], self.units[target]
-            factor = (1 - _LEAST_WAY) / sum(self._extent(unit) for unit in both)
+            factor = (1 - _LEAST_WAY) / sum(self.units.extent(unit) for unit in both)
             for unit in both:
-                least = _LEAST_SHARE if move.kind == "from" else _LEAST_MEETING
-                self._resize(unit, min(1.0, max(factor, least)))
+                least = LEAST_SHARE if move.kind == "from" else _LEAST_MEETING
+                self.units.resize(unit, min(1.0, max(factor, least)))
             left = slots[name] < slots[target]
             if move.kind == "from":
                 slots[name], slots[target] = (0.05, 0.95) if left else (0.95, 0.05)
@@ -216,23 +105,19 @@ class _Placing:
             if tie is not None and tie.kind in ("under", "in", "front"):
                 # It waits on the far side of the tree, so that both end under the tree.
                 self.stage.bonds[move.target] = replace(tie, side=1 if left else -1)
-                self.units[target] = self._unit(target)
+                self.units[target] = self.units.unit(target)
             slots[name] = 0.05 if left else 0.95
             if self.parts[target].move.kind == "still":
                 slots[target] = max(slots[target], 0.8) if left else min(slots[target], 0.2)
         return slots
 
     def _row(self, names: list[str], rng: random.Random) -> dict[str, float]:
-        widths = [self._extent(self.units[name]) for name in names]
+        widths = [self.units.extent(self.units[name]) for name in names]
         total, at, slots = sum(widths), 0.0, {}
         for name, width in zip(names, widths, strict=True):
             slots[name] = (at + width / 2) / total + rng.uniform(-0.03, 0.03)
             at += width
         return slots
-
-    def _extent(self, unit: _Unit) -> float:
-        boxes = [self._box(name, x, y) for name, (x, y) in unit.members.items()]
-        return max(b[2] for b in boxes) - min(b[0] for b in boxes)
 
     def _order(self) -> list[str]:
         """Targets before those who go to them, still things before moving, large before small."""
@@ -249,7 +134,7 @@ class _Placing:
             key=lambda name: (
                 depth(name),
                 self.parts[name].move.kind != "still",
-                -self._extent(self.units[name]),
+                -self.units.extent(self.units[name]),
             ),
         )
 
@@ -280,7 +165,7 @@ class _Placing:
         )
         return 3.0 * max(0.0, _LEAST_WAY - abs(ax - bx) - abs(ay - by))
 
-    def _candidates(self, unit: _Unit) -> list[tuple[float, float, float]]:
+    def _candidates(self, unit: Unit) -> list[tuple[float, float, float]]:
         root = unit.root
         slot = self.slots[root.name]
         spot_x, spot_y = root.spot
@@ -322,13 +207,8 @@ class _Placing:
 
     # Boxes
 
-    def _box(self, name: str, x: float, y: float, scale: float = 1.0) -> Box:
-        part = self.parts[name]
-        width, height = part.width * scale / 2, part.height * scale / 2
-        return (x - width, y - height, x + width, y + height)
-
     def _boxes(
-        self, unit: _Unit, x: float, y: float, keyframes: Sequence[int]
+        self, unit: Unit, x: float, y: float, keyframes: Sequence[int]
     ) -> tuple[Boxes, float]:
         """The boxes of a unit anchored at (x, y) at some keyframes, and how far they were pushed
         into the frame."""
@@ -343,7 +223,7 @@ class _Placing:
             if scale != 1.0 and root.home == "ground":
                 cy += root.height * (1 - scale) / 2  # it grows from the ground up
             now = {
-                name: self._box(name, cx + dx * scale, cy + dy * scale, scale)
+                name: self.units.box(name, cx + dx * scale, cy + dy * scale, scale)
                 for name, (dx, dy) in unit.members.items()
             }
             if root.move.kind not in ("enter", "leave"):  # these go over the edge
@@ -361,6 +241,8 @@ class _Placing:
 
     def _path(self, root: Part, x: float, y: float) -> Path:
         move = root.move
+        if move.kind in ("enter", "leave"):
+            return over_edge(move, root.width, root.height, (x, y))
         target = self.placed.get(move.target)
         if target is None:
             return path(move, root.width, root.height)
@@ -441,7 +323,7 @@ class _Placing:
                     for k in _SAMPLED
                     if self.parts[name].present[k] and self.parts[other].present[k]
                 ]
-                shared = sum(_overlap(mine[k], theirs[k]) for k in together)
+                shared = sum(covered(mine[k], theirs[k]) for k in together)
                 weight = 1.0 if self._meets(name, other) or self._meets(other, name) else 4.0
                 cost += weight * shared / len(_SAMPLED)
         for wish in self.stage.wishes:
@@ -452,15 +334,6 @@ class _Placing:
             if a_boxes and b_boxes:
                 cost += sum(_unmet(wish, a_boxes[k], b_boxes[k]) for k in _SAMPLED) / len(_SAMPLED)
         return cost
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """The shared area of two boxes, as a share of the smaller one."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
 
 
 def _push(low: float, high: float) -> float:

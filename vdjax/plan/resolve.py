@@ -10,16 +10,15 @@ sentences with the same `Cast`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from vdjax.plan.boxes import Box
 from vdjax.plan.cast import Cast, Mention, Slot
 from vdjax.plan.english import kinds, words
 from vdjax.plan.english.lexicon import Lexicon, singulars
 from vdjax.plan.english.telling import Place, places
 from vdjax.plan.problems import PlanError
-from vdjax.plan.schema import MAX_NOTES, Scene, base_name
+from vdjax.plan.schema import base_name
 from vdjax.plan.vocabulary import Vocabulary
 
 _NAMED = re.compile(r"^(?P<noun>.+?),? (?:named|called) (?P<names>.+)$", re.IGNORECASE)
@@ -71,42 +70,6 @@ def meant(
         found.append(story.scene(names, sentences[at] if sentences else ""))
     shown = story.shown(vocabulary)
     return [[tuple(shown.get(name, name) for name in names) for names in row] for row in found]
-
-
-def resolve_scenes(scenes: Sequence[Scene], vocabulary: Vocabulary | None = None) -> list[Scene]:
-    """The scenes, with every entity under one name; for a director whose model names freely.
-
-    Two names of one entity in a scene become one: where both have a box the first one's is kept. A
-    name for several ("they") is dropped where all of them are in the scene, else it stays. Each
-    change is told in the scene's notes.
-    """
-    rows = meant([s.entities for s in scenes], [s.description for s in scenes], vocabulary)
-    return [_renamed(scene, row) for scene, row in zip(scenes, rows, strict=True)]
-
-
-def _renamed(scene: Scene, row: Sequence[tuple[str, ...]]) -> Scene:
-    single = {names[0] for names in row if len(names) == 1}
-    to: dict[str, str] = {}
-    notes = list(scene.notes)
-    for said, names in zip(scene.entities, row, strict=True):
-        if len(names) > 1 and set(names) <= single:
-            notes.append(f"{said} = {' and '.join(names)}: listed on their own")
-            continue
-        to[said] = names[0] if len(names) == 1 and names[0] != scene.background else said
-        if to[said] != said:
-            notes.append(f"{said} = {to[said]}")
-    keyframes: list[Mapping[str, Box]] = []
-    for keyframe in scene.keyframes:
-        boxes: dict[str, Box] = {}
-        for said, box in keyframe.items():
-            if said in to:
-                boxes.setdefault(to[said], box)
-        keyframes.append(boxes)
-    return scene.replace(
-        entities=tuple(dict.fromkeys(to.values())),
-        keyframes=tuple(keyframes),
-        notes=tuple(notes[:MAX_NOTES]),
-    )
 
 
 @dataclass(frozen=True)

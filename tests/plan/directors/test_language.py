@@ -242,3 +242,11 @@ def test_whatever_is_answered_the_plan_is_valid(answers: list[str | Exception], 
     assert VideoPlan.parse(made.to_json()) == made
     assert made.scenes
     assert all(scene.entities for scene in made.scenes)
+
+
+def test_scenes_are_told_as_they_get_their_boxes():
+    placed = []
+    made = director(
+        TWO, ALONE, DEAD, on_placed=lambda number, scene: placed.append((number, scene))
+    ).plan(PROMPT)
+    assert placed == list(enumerate(made.scenes, 1))  # the second by rules

@@ -50,6 +50,8 @@ LAYOUT_TOKENS = 2000
 Read = TypeVar("Read")
 OnScenes = Callable[[Sequence[SceneIdea], bool], None]
 """Told the scenes that can be read so far, and whether the story is complete."""
+OnPlaced = Callable[[int, Scene], None]
+"""Told each scene with its boxes as soon as it has them; scenes count from 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +159,7 @@ class LanguageDirector:
         extras: what else it decides, of `EXTRAS`: cameras, descriptions, frame_prompts.
         temperature: 0 to 2.
         on_scenes: told the scenes while they arrive.
+        on_placed: told each scene once it has boxes.
     """
 
     def __init__(
@@ -170,6 +173,7 @@ class LanguageDirector:
         extras: Sequence[str] = (),
         temperature: float = 0.6,
         on_scenes: OnScenes | None = None,
+        on_placed: OnPlaced | None = None,
     ) -> None:
         if strangers := [extra for extra in extras if extra not in EXTRAS]:
             raise PlanError(f"extra {strangers[0]!r} is unknown: use {', '.join(EXTRAS)}")
@@ -179,7 +183,8 @@ class LanguageDirector:
         self.form: Form = cast(Form, form)
         self.casting = Casting(vocabulary)
         self.budget = budget or Budget()
-        self.ask_alpha, self.temperature, self.on_scenes = ask_alpha, temperature, on_scenes
+        self.ask_alpha, self.temperature = ask_alpha, temperature
+        self.on_scenes, self.on_placed = on_scenes, on_placed
         self.last_report: dict[str, Any] = {}
         self._rules = RulesDirector(vocabulary)
 
@@ -203,6 +208,8 @@ class LanguageDirector:
                 scene, own = self._scene(talk, idea, number, said if number == 1 else (), seed)
                 scenes.append(scene)
                 by_model += own
+                if self.on_placed is not None:
+                    self.on_placed(number, scene)
             made = VideoPlan(
                 prompt=whole,
                 scenes=tuple(scenes),

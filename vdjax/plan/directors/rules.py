@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from vdjax.plan.cast import Cast
 from vdjax.plan.choreography import choreograph
 from vdjax.plan.consistency import exact_groups
+from vdjax.plan.english import kinds, words
 from vdjax.plan.english.chunks import Reader
 from vdjax.plan.english.joining import joined
 from vdjax.plan.english.lexicon import Lexicon
 from vdjax.plan.english.reading import Reading
-from vdjax.plan.english.rewrite import describe
+from vdjax.plan.english.rewrite import describe, things
 from vdjax.plan.english.roles import RoleReader
 from vdjax.plan.english.sentences import clean, scene_texts, tidy
 from vdjax.plan.fields import MAX_SEED
@@ -123,12 +124,18 @@ class RulesDirector:
                     notes=_short(reading.notes),
                 )
             )
+        looks = {n: told for _, reading in readings for n, told in reading.looks.items() if told}
+        shown = {name for scene in scenes for name in (*scene.entities, scene.background)}
         return VideoPlan(
             prompt=whole,
             scenes=tuple(scenes),
             groups=exact_groups(scenes),
             alpha=self.alpha,
             seed=seed if 0 <= seed <= MAX_SEED else None,
+            entity_descriptions={
+                name: things([name], self._plural, looks=looks) for name in looks if name in shown
+            }
+            or None,
         )
 
     def _plural(self, name: str) -> str:
@@ -188,6 +195,7 @@ class RulesDirector:
             found.append((text, reading))
             cast.next_scene()
         self._settle(found, early, fixed, texts)
+        _keep_looks([reading for _, reading in found])
         return found
 
     def _settle(
@@ -271,6 +279,18 @@ class RulesDirector:
         if said == "moon" and preposition == "on" and "space" in self.lexicon.backgrounds:
             return "space", said, preposition
         return told
+
+
+def _keep_looks(readings: Sequence[Reading]) -> None:
+    """Let what has a colour in one scene have it in the next, unless that says another."""
+    before: dict[str, tuple[str, ...]] = {}
+    for reading in readings:
+        for name, known in before.items():
+            told = reading.looks.get(name, ())
+            lasting = [w for w in known if w not in words.PASSING and w not in words.SIZES]
+            if name in reading.entities and not kinds.clash(lasting, told):
+                reading.looks[name] = tuple(dict.fromkeys((*lasting, *told)))
+        before.update(reading.looks)
 
 
 def _short(notes: list[str]) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vdjax.plan.english.chunks import Chunk, Reader
+from vdjax.plan.english.chunk import Chunk
+from vdjax.plan.english.chunks import Reader
 from vdjax.plan.english.lexicon import Lexicon
 from vdjax.plan.english.order import RELATIONS
 from vdjax.plan.english.sentences import tokens
@@ -86,6 +87,6 @@ def _tells_more(text: str, before: Sequence[Chunk], chunks: Sequence[Chunk]) -> 
 
 
 def _only_there(chunks: Sequence[Chunk]) -> bool:
-    """Whether a text says no more than that something is there, or seen."""
+    """Whether a text says no more than that something is there and does not move."""
     verbs = [chunk.verb for chunk in chunks if chunk.verb is not None]
-    return all(verb.lemma in ("be", "see") for verb in verbs)
+    return all(verb.action == "still" or verb.lemma in ("see", "show") for verb in verbs)

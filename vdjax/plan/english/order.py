@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vdjax.plan.english.chunks import Chunk
+from vdjax.plan.english.chunk import Chunk
 
 #: Prepositions that say how things lie to one another when nothing moves.
 RELATIONS = ("left", "right", "above", "below", "on", "beside", "behind", "front", "between", "in")
@@ -20,10 +20,21 @@ _STILL = ("still", "watch")
 def plain(chunks: Sequence[Chunk]) -> list[Chunk]:
     """The chunks, with what was put in front of its noun set behind it."""
     found = list(chunks)
-    for at in range(len(found)):
-        if at == 0 or found[at - 1].kind == "link":
+    at = 0
+    while at < len(found):
+        if at == 0 or found[at - 1].kind in ("link", "small"):
+            if _begins_there(found, at):
+                del found[at]
             _behind(found, at)
+        at += 1
     return found
+
+
+def _begins_there(chunks: Sequence[Chunk], at: int) -> bool:
+    """ "Starting left of a house, a cat ...": only the place matters."""
+    verb, ahead = chunks[at].verb, chunks[at + 1 : at + 2]
+    starts = verb is not None and verb.form == "ing" and verb.action in ("begin", "still")
+    return starts and bool(ahead) and ahead[0].kind == "prep" and ahead[0].value in RELATIONS
 
 
 def _behind(chunks: list[Chunk], at: int) -> None:
@@ -51,9 +62,7 @@ def _behind(chunks: list[Chunk], at: int) -> None:
 def _phrase_end(chunks: Sequence[Chunk], at: int) -> int:
     """Where a phrase that may be moved ends; `at` if none begins there."""
     first = chunks[at]
-    if first.kind in ("spot", "from spot"):
-        return at + 1
-    if first.kind == "when" and "half" in first.words:
+    if first.kind in ("spot", "from spot", "across", "when"):
         return at + 1
     relation = first.kind == "prep" and first.value in RELATIONS
     if relation and len(chunks) > at + 1 and chunks[at + 1].kind in _WHO:
@@ -69,7 +78,7 @@ def _place_for(chunks: Sequence[Chunk], at: int, phrase: Chunk) -> int:
         if chunks[at].value != "and" or (ahead is not None and ahead.kind in ("verb", "prep")):
             break
         at += 2
-    if phrase.kind in ("from spot", "prep", "when"):
+    if phrase.kind in ("from spot", "prep", "when", "across"):
         verb = at + (at < len(chunks) and chunks[at].value == "who")
         while verb < len(chunks) and chunks[verb].kind == "verb":
             at = verb = verb + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vdjax.plan.english.chunks import Chunk
+from vdjax.plan.english.chunk import Chunk
 from vdjax.plan.english.lexicon import Verb
 from vdjax.plan.english.phrases import Spot
 
@@ -37,10 +37,24 @@ class Event:
     when: str = ""
     missing_object: bool = False
 
+    def direction(self) -> tuple[float, float]:
+        """The way that its headings, or where it comes from, say: (1, 0) is to the right, (0, 1)
+        down, (0, 0) is not said."""
+        headings = self.headings
+        dx = 1.0 if "right" in headings else -1.0 if "left" in headings else 0.0
+        up = "up" in headings or "up from" in headings
+        dy = -1.0 if up else 1.0 if "down" in headings else 0.0
+        for x in (self.origin or ())[:1]:
+            dx = dx or (0.0 if x is None else 1.0 if x < 0.5 else -1.0)
+        for y in (self.origin or ())[1:]:
+            dy = dy or (0.0 if y in (None, 0.5) else 1.0 if y < 0.5 else -1.0)
+        return dx, dy
+
 
 @dataclass
 class Reading:
-    """What a scene says. `said` pairs every chunk with the names it stands for."""
+    """What a scene says. `said` pairs every chunk with the names it stands for; `looks` holds the
+    adjectives of things and places, in the person's words."""
 
     entities: list[str] = field(default_factory=list)
     scales: dict[str, float] = field(default_factory=dict)
@@ -48,6 +62,7 @@ class Reading:
     relations: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     spots: dict[str, Spot] = field(default_factory=dict)
     depths: dict[str, str] = field(default_factory=dict)
+    looks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     when: dict[str, str] = field(default_factory=dict)
     places: list[tuple[str, str, str]] = field(default_factory=list)  # (name, as said, preposition)
     notes: list[str] = field(default_factory=list)
@@ -58,6 +73,12 @@ class Reading:
         """Add a note once."""
         if note not in self.notes:
             self.notes.append(note)
+
+    def add_looks(self, names: Sequence[str], adjectives: Sequence[str]) -> None:
+        """Remember how these look, each word once."""
+        for name in names:
+            known = self.looks.get(name, ())
+            self.looks[name] = tuple(dict.fromkeys((*known, *adjectives)))
 
 
 def join_sides(reading: Reading) -> None:

@@ -9,9 +9,9 @@ at the end when the sentence did not say it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from vdjax.plan.english.chunks import Chunk
+from vdjax.plan.english.chunk import Chunk
 from vdjax.plan.english.reading import Reading
 from vdjax.plan.schema import base_name
 
@@ -23,39 +23,55 @@ _PLACES = {
 }  # fmt: skip
 #: Prepositions that keep their meaning before a place: "flies over the city".
 _KEPT = ("to", "over", "above", "through", "across", "along", "from", "past", "towards")
+Looks = Mapping[str, Sequence[str]]
+"""The adjectives of a name."""
 LONGEST = 240
 """Characters in a description; a longer one is cut down to who is there and where."""
 _COUNTS = ("no", "a", "two", "three", "four", "five", "six", "seven")
 
 
-def place_phrase(background: str) -> str:
-    """ "at the beach"; names outside the vocabulary get "in front of"."""
-    return _PLACES.get(background, f"in the {background}")
+def place_phrase(background: str, looks: Sequence[str] = ()) -> str:
+    """ "at the beach", "at the sunny beach"; names outside the vocabulary get "in the"."""
+    words = _PLACES.get(background, f"in the {background}")
+    return words.replace(f"the {background}", " ".join(("the", *looks, background)))
 
 
-def things(names: Sequence[str], plural: Callable[[str], str], article: str = "a") -> str:
-    """ "a cat and two dogs" for ("cat", "dog", "dog 2"); with "the": "the cat and the two dogs"."""
-    counts: dict[str, int] = {}
+def things(
+    names: Sequence[str],
+    plural: Callable[[str], str],
+    article: str = "a",
+    looks: Looks | None = None,
+) -> str:
+    """ "a cat and two dogs" for ("cat", "dog", "dog 2"); with "the": "the cat and the two dogs";
+    with the adjectives of some: "a black cat and two dogs"."""
+    counts: dict[tuple[str, ...], int] = {}
     for name in names:
-        counts[base_name(name)] = counts.get(base_name(name), 0) + 1
+        told = (*(looks or {}).get(name, ()), base_name(name))
+        counts[told] = counts.get(told, 0) + 1
     parts = []
-    for base, count in counts.items():
+    for told, count in counts.items():
         if count > 1:
-            words = f"{_COUNTS[min(count, 7)]} {plural(base)}"
+            words = " ".join((_COUNTS[min(count, 7)], *told[:-1], plural(told[-1])))
             parts.append(f"the {words}" if article == "the" else words)
-        elif article == "the":
-            parts.append(f"the {base}")
         else:
-            parts.append(("an " if base[0] in "aeiou" else "a ") + base)
+            words = " ".join(told)
+            parts.append(f"{article if article == 'the' else indefinite(words)} {words}")
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def indefinite(words: str) -> str:
+    """The article for these words: "a" or "an"."""
+    return "an" if words[0] in "aeiou" else "a"
 
 
 def describe(reading: Reading, background: str, plural: Callable[[str], str]) -> str:
     """The description of a scene before this background."""
     pieces: list[str] = []
     spoken: set[str] = set()
+    looks = reading.looks
+    here = place_phrase(background, looks.get(background, ()))
     if reading.silent_subject:
-        pieces.append(things(reading.silent_subject, plural))
+        pieces.append(things(reading.silent_subject, plural, looks=looks))
         spoken.update(reading.silent_subject)
     placed = many = alone = False
     verbs = 0
@@ -64,7 +80,7 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
         after = following[0] if following else None
         if chunk.kind in ("thing", "pronoun"):
             if names:
-                pieces.append(_named(names, spoken, plural))
+                pieces.append(_named(names, spoken, plural, looks))
                 spoken.update(names)
                 dropping, many = False, len(names) > 1 or (many and pieces[-2:-1] == ["and"])
                 alone = len(names) == 1 and chunk.value == "they"
@@ -80,9 +96,9 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
             dropping = dropping or (
                 not placed and after is not None and after.kind == "verb" and not pieces
             )
-            words = place_phrase(background)
             plain = background in ("night", "underwater", "space")
-            pieces.append(f"{preposition} the {background}" if preposition and not plain else words)
+            told = " ".join((preposition, "the", *looks.get(background, ()), background))
+            pieces.append(told if preposition and not plain else here)
             placed = True
         elif chunk.kind == "unknown":
             subject = not pieces or pieces[-1] in ("and", ",", "while")
@@ -93,8 +109,10 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
                 pieces += _verb_words(chunk, after, many, alone)
                 alone = False
                 verbs += 1
+        elif chunk.kind == "one of them":
+            _drop_dangling(pieces)
         elif chunk.kind in ("quality", "adverb", "manner", "strange verb", "when", "far", "near"):
-            if chunk.kind in ("when", "manner", "far", "near", "strange verb"):
+            if chunk.kind not in ("quality", "adverb"):
                 pieces.append(" ".join(chunk.words))
         elif chunk.kind == "small":
             if chunk.words[0] in ("to", "up", "down", "not", "together", "again", "away"):
@@ -109,14 +127,14 @@ def describe(reading: Reading, background: str, plural: Callable[[str], str]) ->
     _drop_dangling(pieces)
     text = " ".join(piece for piece in pieces if piece)
     if not any(name in spoken for name in reading.entities):
-        text = things(reading.entities, plural)
+        text = things(reading.entities, plural, looks=looks)
     missing = [name for name in reading.entities if name not in spoken]
     if missing and spoken:
-        text = f"{text} with {things(missing, plural)}"
+        text = f"{text} with {things(missing, plural, looks=looks)}"
     if background == "space" and text.endswith("into space"):
         placed = True
     if not placed:
-        text = f"{text} {place_phrase(background)}"
+        text = f"{text} {here}"
     text = text.replace(" ,", ",").strip()
     if len(text) > LONGEST:
         text = f"{things(reading.entities, plural)} {place_phrase(background)}"
@@ -141,19 +159,24 @@ _WAITING = frozenset(
 )  # fmt: skip
 
 
-def _named(names: Sequence[str], spoken: set[str], plural: Callable[[str], str]) -> str:
-    """ "a cat" when first named, "the cat" later; "another cat" beside one named before."""
+def _named(
+    names: Sequence[str], spoken: set[str], plural: Callable[[str], str], looks: Looks
+) -> str:
+    """ "a black cat" when first named, "the cat" later; "another cat" beside one named before."""
+    others = spoken - set(names)
+    alike = {base_name(name) for name in others} & {base_name(name) for name in names}
     if set(names) <= spoken:
-        return things(names, plural, "the")
-    kinds = {base_name(name) for name in spoken}
-    if len(names) == 1 and base_name(names[0]) in kinds:
-        return f"another {base_name(names[0])}"
-    return things(names, plural)
+        return things(names, plural, "the", looks if alike else None)
+    if len(names) == 1 and alike:
+        told = looks.get(names[0], ())
+        if all(looks.get(name, ()) == told for name in others if base_name(name) in alike):
+            return " ".join(("another", *told, base_name(names[0])))
+    return things(names, plural, looks=looks)
 
 
 def _verb_words(chunk: Chunk, after: Chunk | None, many: bool, alone: bool) -> list[str]:
     assert chunk.verb is not None
-    if after is None and chunk.words[0] in ("is", "are", "was", "were"):
+    if after is None and chunk.words in (("is",), ("are",), ("was",), ("were",)):
         return []
     if many and chunk.verb.form == "s" and chunk.words[0] not in ("is", "has", "'s"):
         return [" ".join((chunk.verb.lemma.split(" ")[0], *chunk.words[1:]))]

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from vdjax.plan.cast import Mention, Slot
 from vdjax.plan.english import kinds, words
-from vdjax.plan.english.chunks import Chunk
+from vdjax.plan.english.chunk import Chunk
 from vdjax.plan.english.lexicon import Verb, singulars
 from vdjax.plan.english.order import RELATIONS, plain
 from vdjax.plan.english.reading import Event, Reading, enumerated, join_sides
@@ -88,6 +88,7 @@ class RoleReader(Whereabouts):
         scale = 1.0
         for quality in chunk.qualities if compared != "same" else ():
             scale *= words.SIZES.get(quality, 1.0)
+        self.out.add_looks(names, self._looks(chunk.qualities))
         self._enter(names, chunk, following, scale)
         for verb in chunk.doing:
             if verb.action == "act":
@@ -127,6 +128,14 @@ class RoleReader(Whereabouts):
             return []
         self.out.add_note(f"{' '.join(chunk.words)} = {enumerated(names)}")
         self._enter(names, chunk, following, 1.0)
+        return names
+
+    def _one_of_them(self, chunk: Chunk, following: Chunk | None) -> list[str]:
+        """ "Two cats, one white and one black": of those named last, the next in turn."""
+        several = [names for told, names in self.out.said if told.kind == "thing" and names]
+        taken = sum(told.kind == chunk.kind for told, _ in self.out.said)
+        names = several[-1][taken : taken + 1] if several else []
+        self._qualify(names, chunk.qualities[0])
         return names
 
     def _slot(self, following: Chunk | None) -> Slot:
@@ -223,6 +232,7 @@ class RoleReader(Whereabouts):
         self.out.places.append((noun.name, noun.said, preposition))
         for quality in chunk.qualities:
             self.unseen.append(f"{quality} {noun.name}")
+        self.out.add_looks([noun.name], self._looks(chunk.qualities))
         if self.pending in ("over", "above") and self.event is not None:
             self.event.headings.append("high")
         if (
@@ -295,9 +305,6 @@ class RoleReader(Whereabouts):
             return
         previous = self.event
         subjects = self._subjects_of(verb)
-        if self.sudden and verb.lemma == "be":  # "suddenly a cat is there"
-            verb = Verb("appear", "appear", verb.form, verb.length)
-        self.sudden = False
         self.event = Event(verb, subjects, speed=self.speed)
         self.speed = 1.0
         if self.lost_subject and not subjects:
@@ -378,6 +385,10 @@ class RoleReader(Whereabouts):
 
     def _close(self) -> None:
         join_sides(self.out)
+        for event in self.out.events:
+            if event.goals or event.across:
+                for name in self.loosely.intersection(event.subjects):
+                    self.out.when.pop(name, None)  # it says when it is where, not when it is there
         if self.undrawn:
             listed = ", ".join(dict.fromkeys(self.undrawn))
             self.out.add_note(f"warning: no picture for: {listed}")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from vdjax.plan.english.plainer import plainer
+
 _ABBREVIATIONS = re.compile(r"\b(mr|mrs|ms|dr|st|prof|vs|etc|e\.g|i\.e)\.", re.IGNORECASE)
 _LABEL = re.compile(
     r"^\s*(?:(?:scene|step|part)\s*\d+\s*[:.)\-]|\d+\s*[.):]|[-*•])\s*", re.IGNORECASE
@@ -30,28 +32,6 @@ _LATER = re.compile(
 _MARKS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "—": ", ", "–": ", ", "…": ". "})
 
 
-#: "from the left of a tree to its right", "from its left to its right", "on its left side": other
-#: words order them more simply.
-_PASSING = re.compile(
-    r"\bfrom (?:the |its )?(left|right)(?: side)? of ((?:the|a|an) ([\w-]+(?: [\w-]+){0,2}?)) to "
-    r"(?:the|its|his|her|their) (left|right)(?: side)?"
-    r"(?: of (?:it|them|him|her|the \3|the [\w-]+))?(?![\w-])"
-)
-_PASSING_IT = re.compile(
-    r"\bfrom (its|his|her|their) (left|right)(?: side)? to (?:the|its|his|her|their) "
-    r"(left|right)(?: side)?(?![\w-])"
-)
-_BESIDE_IT = re.compile(
-    r"\b(?:to|on|at) (its|his|her|their) (left|right)(?:-hand)?(?: side)?(?![\w-])"
-    r"(?! (?:arm|ear|eye|foot|hand|leg|paw|shoulder|wheel|wing)s?\b)"
-)
-_NO_LONGER = re.compile(
-    r"\b(?:(?:can|is|are) (?:no longer|not) (?:be )?(?:there|seen|visible)(?: any ?more)?|"
-    r"can(?:not|'t) be seen any ?more|(?:is|are)n't (?:there|visible) any ?more)\b"
-)
-_THEM = {"its": "it", "his": "him", "her": "her", "their": "them"}
-
-
 def tidy(text: str) -> str:
     """The text with plain quotes and single blanks, without control characters."""
     text = unicodedata.normalize("NFKC", text.translate(_MARKS))
@@ -67,7 +47,7 @@ def clean(sentence: str) -> str:
 
 def scene_texts(text: str) -> list[str]:
     """The texts of the scenes of one prompt, in order; none of them is empty."""
-    text = _ABBREVIATIONS.sub(lambda match: match[1], tidy(text))
+    text = plainer(_ABBREVIATIONS.sub(lambda match: match[1], tidy(text)))
     scenes = []
     for sentence in _SENTENCE.split(text):
         sentence = clean(sentence)
@@ -80,10 +60,7 @@ def scene_texts(text: str) -> list[str]:
 
 def tokens(text: str) -> list[str]:
     """Words and commas, in lower case; "'s" is a word of its own, "don't" becomes "dont"."""
-    text = _PASSING.sub(r"from the \1 to the \4 of \2", text.lower())
-    text = _NO_LONGER.sub("disappears", text)
-    text = _PASSING_IT.sub(lambda m: f"from the {m[2]} to the {m[3]} of {_THEM[m[1]]}", text)
-    text = _BESIDE_IT.sub(lambda m: f"to the {m[2]} of {_THEM[m[1]]}", text)
+    text = plainer(text.lower())
     text = re.sub(r"(?<=\w)n't\b", "nt", text)
     text = re.sub(r"(?<=s)'(?=\s|$)", "", text)
     return re.findall(r"'s\b|[^\W_]+(?:-[^\W_]+)*|,", text)

@@ -13,7 +13,7 @@ from typing import cast
 
 from vdjax.plan.cast import Cast
 from vdjax.plan.english import words
-from vdjax.plan.english.chunks import Chunk
+from vdjax.plan.english.chunk import Chunk
 from vdjax.plan.english.lexicon import Lexicon, Verb
 from vdjax.plan.english.order import RELATIONS
 from vdjax.plan.english.phrases import Spot
@@ -41,8 +41,8 @@ class Whereabouts:
         self.joined = False  # "and" or a comma right before
         self.fresh = True  # nothing of this clause yet
         self.speed = 1.0
-        self.sudden = False  # "suddenly", before a verb
         self.lost_subject = False
+        self.loosely: set[str] = set()  # of whom "at the end" was said, or the like
         self.told_place = False  # a place in the frame was told of the things before "and"
         self.unseen: list[str] = []
         self.undrawn: list[str] = []
@@ -81,6 +81,8 @@ class Whereabouts:
             self.pending_kind = "way"
         if self.event is not None and (self.slot == "object" and self._moves(value)):
             self.pending_kind = "way"  # "throws a ball to a dog", "drives a car to the beach"
+        if value in OPPOSITE and following is not None and following.kind == "pronoun":
+            self._of_it()
 
     def _lies_on(self) -> bool:
         """ "Left of a dog and right of a cow": still the first one. Says so to what follows."""
@@ -92,6 +94,12 @@ class Whereabouts:
             self.pending_first, self.pending_kind = last[0][1], "noun"
             return True
         return False
+
+    def _of_it(self) -> None:
+        """ "Past a house to the right of it": the one that passes, to the right of the house."""
+        event = self.event
+        if event is not None and event.ways and event.ways[-1][1] == self.group:
+            self.pending_first, self.pending_kind = list(event.subjects), "way"
 
     @staticmethod
     def _moves(preposition: str) -> bool:
@@ -159,17 +167,33 @@ class Whereabouts:
 
     def _quality(self, chunk: Chunk, following: Chunk | None) -> None:
         names = self.group or self.subjects
-        if chunk.text in words.SIZES and names:
-            for name in names:
-                self.out.scales[name] = self.out.scales.get(name, 1.0) * words.SIZES[chunk.text]
-        elif names:
-            self.unseen.append(f"{chunk.text} {enumerated(names)}")
-        else:
-            self.unseen.append(chunk.text)
+        said = self.out.said[-2:]
+        if len(said) == 2 and said[1][0].words[-1:] in (("is",), ("was",)) and said[0][1]:
+            names = said[0][1]  # "the cat is black and the dog is white"
+        self._qualify(names, chunk.text)
         if self.slot == "subject" and self.event is None and self.group:
             # "the cat is happy and the dog sleeps": a clause without a verb that shows
             self.event = Event(Verb("be", "still", "s", 1), list(self.group))
             self.slot = ""
+
+    def _qualify(self, names: Sequence[str], quality: str) -> None:
+        """Note what an adjective says of these."""
+        self.out.add_looks(names, self._looks([quality]))
+        if quality in words.SIZES and names:
+            for name in names:
+                self.out.scales[name] = self.out.scales.get(name, 1.0) * words.SIZES[quality]
+        else:
+            self.unseen.append(f"{quality} {enumerated(names)}" if names else quality)
+
+    def _looks(self, qualities: Sequence[str]) -> list[str]:
+        """Those of the adjectives that say how something looks, without any comparison."""
+        return [
+            word
+            for word in qualities
+            if word not in words.COMPARED
+            and word not in words.NO_LOOKS
+            and self.lexicon.noun((word,)) is None
+        ]
 
     def _adverb(self, chunk: Chunk, following: Chunk | None) -> None:
         self.unseen.append(chunk.text)
@@ -179,9 +203,6 @@ class Whereabouts:
             self.event.speed *= float(chunk.value)  # type: ignore[arg-type]
         else:
             self.speed = float(chunk.value)  # type: ignore[arg-type]
-
-    def _small(self, chunk: Chunk, following: Chunk | None) -> None:
-        self.sudden = self.sudden or chunk.words == ("suddenly",)
 
     def _heading(self, chunk: Chunk, following: Chunk | None) -> None:
         if self.event is not None or self.group:
@@ -202,6 +223,11 @@ class Whereabouts:
         event = self._moved()
         if event is not None:
             event.goals.append(cast("Spot", chunk.value))
+
+    def _via(self, chunk: Chunk, following: Chunk | None) -> None:
+        event = self._moved()
+        if event is not None:  # before where it goes, though that may have been said first
+            event.goals.insert(max(len(event.goals) - 1, 0), cast("Spot", chunk.value))
 
     def _from_spot(self, chunk: Chunk, following: Chunk | None) -> None:
         event = self._moved()
@@ -248,14 +274,20 @@ class Whereabouts:
         return list(self.subjects)
 
     def _when(self, chunk: Chunk, following: Chunk | None) -> None:
-        if following is not None and following.kind in ("spot", "goal"):
+        if following is not None and (
+            following.kind in ("spot", "goal") or following.value in OPPOSITE
+        ):
             return  # "at the end in the upper left": a stage of the way
         if self.event is not None:
             self.event.when = str(chunk.value)
             if self.event.verb.action in ("leave", "disappear") or "away" in self.event.headings:
                 return  # when it goes, not when it is there
+        if chunk.words[0] in ("eventually", "later", "after") and "half" not in chunk.words:
+            return  # "after a while the cat sleeps": it was there before
         for name in self.event.subjects if self.event is not None else self._meant():
             self.out.when[name] = str(chunk.value)
+            if "half" not in chunk.words:
+                self.loosely.add(name)
 
     def _together(self, chunk: Chunk, following: Chunk | None) -> None:
         names = self._meant()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vdjax.plan.english import words
-from vdjax.plan.english.chunks import Chunk
+from vdjax.plan.english.chunk import Chunk
 
 
 def whole(chunks: Sequence[Chunk]) -> list[Chunk]:

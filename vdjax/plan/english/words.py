@@ -32,6 +32,8 @@ VERBS = _table("""
 go: move go walk run jog march travel roll slide race crawl stroll wander hurry dash rush trot
 go: gallop speed zoom cross pass creep sneak cruise drift glide skate ski waddle head step
 go: journey
+go: shift switch relocate saunter amble meander strut zip whizz bolt shuffle trudge trek veer
+go: swerve make_its_way make_his_way make_her_way find_its_way change_sides change_its_place
 go: sprint hike tiptoe limp slither scurry patrol explore flow return continue charge advance
 go: swim
 go: overtake outrun paddle wade proceed scamper plod stride roam
@@ -44,8 +46,10 @@ circle: circle spin rotate orbit whirl twirl swirl loop revolve
 grow: grow expand inflate swell bloom enlarge sprout come_closer get_closer get_bigger get_larger
 shrink: shrink deflate melt recede get_smaller
 enter: enter arrive come_in
+leave: quit withdraw retreat slip_away slip_out slip_off wander_off walk_off ride_off sneak_off
 leave: leave exit go_away escape flee depart go_off go_out run_off drive_off fly_off get_away
 appear: get_out come_out get_off step_out climb_out appear show_up pop_up turn_up emerge
+appear: come_along surface crop_up spring_up arise
 appear: materialise materialize come_into_view come_into_sight
 disappear: disappear vanish fade hide evaporate dissolve be_gone
 chase: chase hunt pursue run_after go_after race_after
@@ -63,7 +67,7 @@ throw: throw kick toss hit fling launch_at
 watch: watch see look stare observe notice spot admire gaze glance peek look_at hear listen
 watch: listen_to
 still: sit stand lie rest sleep wait stay stop park be live relax nap remain pause doze
-still: sit_down lie_down
+still: sit_down lie_down locate situate place
 still: stand_up wake_up wake kneel lean halt camp lay hang end end_up finish
 make: make let help
 begin: start begin want try need decide seem keep manage
@@ -150,6 +154,15 @@ sandy grassy rocky tropical summer winter spring autumn early late whole entire 
 magnificent majestic grumpy fluffy-eared long-eared excited surprised realistic lively cartoon
 rounded glossy outlined chocolate birthday electric wonderful amazing cosy cozy peaceful
 gloomy spooky scary dangerous safe free hot-air royal posh sporty vintage rusty
+""")
+
+#: Of these, what says nothing of how a thing looks.
+NO_LOOKS = _words("same own different only single lone whole entire nearby early late second bit")
+#: What passes: a hungry cat of one scene need not be hungry in the next.
+PASSING = _words("""
+happy sad angry hungry thirsty tired sleepy scared afraid lonely lost busy quiet loud noisy calm
+excited surprised warm hot cold cool wet dry dirty empty full open closed sunny rainy windy cloudy
+foggy stormy free safe proud
 """)
 
 #: Nouns that are often met and that no picture stands for. A list, not a limit: other unknown
