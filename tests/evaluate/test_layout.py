@@ -175,7 +175,29 @@ def test_a_generator_that_gives_something_else_is_told(tmp_path, film):
         run(lambda *_, **__: film, tmp_path, plans=1)
 
 
-@pytest.mark.parametrize("options", [{"plans": 0}, {"plans": 1000}, {"seed": -1}, {"seed": True}])
+def test_arms_that_are_not_wanted_are_not_made(tmp_path):
+    generator = Generator()
+    few = run(generator, tmp_path, plans=2, arms=("gates",))
+    assert list(few["arms"]) == ["gates"]
+    assert generator.films == 2
+    lines = layout.format_table(few).split("\n")
+    assert any("gates on" in line for line in lines)
+    assert not any("gates off" in line or "real composites" in line for line in lines)
+    assert lines[0].startswith("Layout, on 2 held-out plans")
+    assert few["arms"]["gates"] == run(generator, tmp_path, plans=2)["arms"]["gates"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"plans": 0},
+        {"plans": 1000},
+        {"seed": -1},
+        {"seed": True},
+        {"arms": ("gates", "wings")},
+        {"arms": ()},
+    ],
+)
 def test_wrong_options_are_refused_before_anything_is_made(tmp_path, options):
     generator = Generator()
     with pytest.raises(UserError):

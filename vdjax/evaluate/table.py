@@ -8,6 +8,12 @@ from typing import Any
 Result = Mapping[str, Any]
 
 _ARMS = (("gates", "gates on"), ("no gates", "gates off"), ("real", "real composites"))
+_IDENTITY = (
+    ("gates", "text + image"),
+    ("text only", "text only"),
+    ("no gates", "gates off"),
+    ("real", "real"),
+)
 _MAIN = (
     "object",
     "count",
@@ -23,7 +29,9 @@ _PARTS = {
 
 def format_table(result: Result) -> str:
     """The figures of a result of `vdjax.evaluate.layout.run`, in lines of at most 90 characters."""
-    parts = [_detector(result), _layout(result), _identity(result)]
+    parts = [_layout(result), _identity(result)]
+    if result["detector"]["accuracy"]:
+        parts.insert(0, _detector(result))
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -49,18 +57,18 @@ def _detector(result: Result) -> list[str]:
 
 
 def _layout(result: Result) -> list[str]:
-    arms = result["arms"]
-    rows = [["", *(title for _, title in _ARMS)]]
+    columns = _there(result, _ARMS)
+    arms = [result["arms"][arm] for arm, _ in columns]
+    rows = [["", *(title for _, title in columns)]]
     for name in _MAIN:
-        rows.append([name, *(_percent(arms[arm][name]) for arm, _ in _ARMS)])
-        if f"{name} (middle frame)" in arms["real"]:
-            label = f"{name} (middle frame)"
-            rows.append(["  middle frame", *(_percent(arms[arm][label]) for arm, _ in _ARMS)])
+        rows.append([name, *(_percent(arm[name]) for arm in arms)])
+        middle = f"{name} (middle frame)"
+        if all(middle in arm for arm in arms):
+            rows.append(["  middle frame", *(_percent(arm[middle]) for arm in arms)])
         for part in _PARTS.get(name, ()):
-            label = "  " + part.split(": ")[1]
-            rows.append([label, *(_percent(arms[arm][part]) for arm, _ in _ARMS)])
-    rows.append(["boxes filled, IoU ≥ 0.5", *(_percent(arms[a]["boxes filled"]) for a, _ in _ARMS)])
-    rows.append(["mean IoU", *(_interval(arms[arm]["iou"]) for arm, _ in _ARMS)])
+            rows.append(["  " + part.split(": ")[1], *(_percent(arm[part]) for arm in arms)])
+    rows.append(["boxes filled, IoU ≥ 0.5", *(_percent(arm["boxes filled"]) for arm in arms)])
+    rows.append(["mean IoU", *(_interval(arm["iou"]) for arm in arms)])
     return [
         f"Layout, on {result['plans']} held-out plans of {result['scenes']} scenes, seed "
         f"{result['seed']}; in brackets the 95 % interval",
@@ -69,27 +77,27 @@ def _layout(result: Result) -> list[str]:
 
 
 def _identity(result: Result) -> list[str]:
-    arms = result["arms"]
-    columns = (
-        ("gates", "text + image"),
-        ("text only", "text only"),
-        ("no gates", "gates off"),
-        ("real", "real"),
-    )
+    columns = _there(result, _IDENTITY)
+    arms = [result["arms"][arm] for arm, _ in columns]
     rows = [["", *(title for _, title in columns)]]
     for name, label in (
         ("identity", "same look in every scene"),
         ("identity: found", "  found in every scene"),
         ("identity where found", "  same look where found"),
     ):
-        rows.append([label, *(_percent(arms[arm][name]) for arm, _ in columns)])
+        rows.append([label, *(_percent(arm[name]) for arm in arms)])
     for name, label in (
         ("identity: chance, looks equally likely", "chance, looks equally likely"),
         ("identity: chance, looks as often as seen", "chance, looks as often as seen"),
     ):
-        rows.append([label, *(_chance(arms[arm][name]) for arm, _ in columns)])
-    count = arms["real"]["identity"]["plans"]
+        rows.append([label, *(_chance(arm[name]) for arm in arms)])
+    count = arms[0]["identity"]["plans"]
     return [f"Identity over scenes, on {count} films of two or three scenes", *_aligned(rows)]
+
+
+def _there(result: Result, arms: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The arms, with their titles, that were measured."""
+    return [(arm, title) for arm, title in arms if arm in result["arms"]]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
