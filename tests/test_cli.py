@@ -250,12 +250,10 @@ def test_debugging_shows_where_a_refusal_came_from(vdjax_command):
 
 
 def test_a_missing_extra_is_named_with_its_command(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "vdjax.train", None)
-
     def missing(options):
         raise ModuleNotFoundError("No module named 'optax'", name="optax")
 
-    monkeypatch.setattr(cli, "_train", missing)
+    monkeypatch.setattr("vdjax.commands.train._stage", missing)
     assert cli.main(["train", "clip"]) == 2
     assert 'pip install "vdjax[train]"' in capsys.readouterr().err
 

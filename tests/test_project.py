@@ -159,14 +159,15 @@ MAY_IMPORT = {
     },
     "train": {
         *(*WRITES_FILES, "plan", "ground", "model", "sample", "systems"),
-        *("data", "weights", "progress", "evaluate"),  # of evaluate, the detector that is trained
+        # Of evaluate the detector that is trained; what is watched is looked at and drawn.
+        *("data", "weights", "progress", "evaluate", "inspect", "media"),
     },
     "evaluate": {
         *(*WRITES_FILES, "plan", "ground", "model", "sample", "systems"),
         *("data", "weights", "media", "progress"),
     },
     "doctor": {*WRITES_FILES, "weights"},
-    "commands": {*WRITES_FILES, "plan", "weights", "evaluate"},
+    "commands": {*WRITES_FILES, "plan", "weights", "evaluate", "systems", "train", "progress"},
 }
 
 

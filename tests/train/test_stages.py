@@ -27,8 +27,9 @@ from vdjax.train import autoencoder, stages, workers
 from vdjax.train.autoencoder import AutoencoderStage
 from vdjax.train.cache import MAX_ENTITIES, NOBODY, Samples, cached_samples, close_up, fingerprint
 from vdjax.train.clip import ANY, CLIPStage
-from vdjax.train.guided import INSIDE_EMPHASIS, GuidedStage, emphasis_inside, opened
+from vdjax.train.guided import GuidedStage, emphasis_inside, opened
 from vdjax.train.prior import PriorStage
+from vdjax.train.rows import StorybookRows
 from vdjax.train.ship import ship
 from vdjax.train.stage import Schedule
 from vdjax.train.state import create_state, make_train_step
@@ -161,9 +162,10 @@ def test_every_stage_of_the_chain_was_trained(chain):
     told = [line.split(":")[0] for line in lines if " trained parameters, " in line]
     assert tuple(told) == CHAIN
     for name in CHAIN:
-        (entry,) = map(json.loads, (runs / name / "log.jsonl").read_text().splitlines())
-        assert entry["step"] == OPTIONS["steps"]
-        assert np.isfinite(entry["loss"])
+        lines = (runs / name / "log.jsonl").read_text().splitlines()
+        entries = [json.loads(line) for line in lines]
+        assert [entry["step"] for entry in entries] == [1, 2, 3]
+        assert np.isfinite([entry["loss"] for entry in entries]).all()
 
 
 @pytest.mark.parametrize("part", ["autoencoder", "clip"])
@@ -265,7 +267,7 @@ def test_guided_learns_the_gated_layers_and_the_grounding_net_alone(chain):
     unet = {path.removeprefix("unet/"): x for path, x in found.items() if path.startswith("unet/")}
     net = {path for path in found if path.startswith("net/")}
     assert set(found) == net | {f"unet/{path}" for path in unet}
-    start = flat(opened(split_params(_random_unet(UNET, jax.random.key(0)), GATED)[0]))
+    start = flat(opened(split_params(_random_unet(UNET, jax.random.key(0)), GATED)[0], 0.5))
     assert set(unet) == set(start)
     assert all(is_one_of(path, GATED) for path in unet)
     moved = changed(start, unet)
@@ -642,14 +644,14 @@ def guided(samples):
     return GuidedStage(
         preset=TINY,
         schedule=Schedule(steps=1, batch_size=4000, learning_rate=1e-3),
-        samples=samples,
-        clip_params={},
+        data=StorybookRows(
+            samples,
+            np.tile(np.arange(len(NAMES), dtype=np.float32)[:, None], (1, 4)),
+            np.tile(100 + np.arange(len(BACKGROUNDS), dtype=np.float32)[:, None], (1, 4)),
+        ),
+        text_params={},
         start={},
         grounding_start={},
-        name_embeddings=np.tile(np.arange(len(NAMES), dtype=np.float32)[:, None], (1, 4)),
-        background_embeddings=np.tile(
-            100 + np.arange(len(BACKGROUNDS), dtype=np.float32)[:, None], (1, 4)
-        ),
         empty_ids=np.full(5, 99, np.int32),
     )
 
@@ -689,11 +691,11 @@ def test_the_loss_heeds_cells_inside_present_boxes_more():
     # A box over the left half, the same box of somebody absent, and the background's.
     boxes = jnp.tile(jnp.array([[0.0, 0, 0.5, 1], [0.5, 0, 1, 1], [0, 0, 1, 1]]), (2, 1, 1, 1))
     present = jnp.array([[[True, False, True]], [[False, False, True]]])
-    weights = emphasis_inside(boxes, present, 4, 4)
+    weights = emphasis_inside(boxes, present, 4, 4, 2.0)
     assert weights.shape == (2, 1, 4, 4, 1)
     assert float(weights.mean()) == pytest.approx(1.0)
     inside, outside = weights[0, :, :, :2], weights[0, :, :, 2:]
-    np.testing.assert_allclose(inside, (1 + INSIDE_EMPHASIS) * outside, rtol=1e-6)
+    np.testing.assert_allclose(inside, 3 * outside, rtol=1e-6)
     np.testing.assert_allclose(weights[1], outside[0, 0, 0, 0], rtol=1e-6)  # nobody there
 
 
@@ -778,7 +780,7 @@ def network():
 def test_opened_gates_leave_the_function_of_the_network_unchanged(network):
     params, grounding, run = network
     gated, rest = split_params(params, GATED)
-    open_ = merge_params(opened(gated), rest)
+    open_ = merge_params(opened(gated, 0.5), rest)
     plain = run(params, None)
     assert np.abs(run(params, grounding) - plain).max() > 1e-2  # the gates do matter
     np.testing.assert_allclose(run(open_, grounding), plain, atol=1e-6)
@@ -786,7 +788,7 @@ def test_opened_gates_leave_the_function_of_the_network_unchanged(network):
 
 def test_opened_gates_are_open_and_only_what_they_let_out_is_zero(network):
     gated, _ = split_params(network[0], GATED)
-    before, after = flat(gated), flat(opened(gated))
+    before, after = flat(gated), flat(opened(gated, 0.5))
     assert set(before) == set(after)
     for path, leaf in after.items():
         if "alpha_" in path:

@@ -28,13 +28,16 @@ FRAME = 128
 class Generator:
     """Films plans with one model and one set of options; callable as `evaluate.layout.Render`.
 
-    Steps and guidance are the preset's own where they are None.
+    Steps and guidance are the preset's own where they are None, alpha the plan's own. `told_by` is
+    what tells an entity: "both", "text" or "image".
     """
 
     model: LoadedModel
     steps: int | None = None
     guidance: float | None = None
     scheduler: str = "dpm++"
+    alpha: float | None = None
+    told_by: str = "both"
 
     @property
     def name(self) -> str:
@@ -45,9 +48,11 @@ class Generator:
         for path, leaf in jax.tree_util.tree_leaves_with_path(self.model.params):
             digest.update(jax.tree_util.keystr(path).encode())
             digest.update(np.asarray(leaf).tobytes())
+        varied = "" if self.alpha is None else f", alpha {self.alpha:g}"
+        varied += "" if self.told_by == "both" else f", told by {self.told_by}"
         return (
             f"{preset.name} {digest.hexdigest()[:12]}, {self.scheduler}, "
-            f"{steps} steps, guidance {guidance:g}"
+            f"{steps} steps, guidance {guidance:g}{varied}"
         )
 
     def __call__(
@@ -60,9 +65,10 @@ class Generator:
             guidance=self.guidance,
             scheduler=self.scheduler,
             # No guided steps: the whole film by the program that has no gated layers.
-            alpha=None if gates else 0.0,
+            alpha=self.alpha if gates else 0.0,
             preset=self.model,
-            image_grounding=image_grounding,
+            image_grounding=image_grounding and self.told_by != "text",
+            text_grounding=self.told_by != "image",
         )
         return made.frames
 

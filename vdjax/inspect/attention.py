@@ -84,7 +84,7 @@ def record_attention(
     params: Mapping[str, Any],
     latents: Iterable[Float[Array, "1 frame height width channel"]],
     timesteps: Sequence[int],
-    text: Float[Array, "1 length width"],
+    text: Float[Array, "1 length text_width"],
     grounding: Float[Array, "1 frame token grounding_width"],
 ) -> AttentionRecord:
     """Run the UNet once on each of `latents` and keep what its guided layers look at.

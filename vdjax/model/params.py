@@ -35,7 +35,7 @@ def split_params(params, markers: tuple[str, ...]) -> tuple[dict, dict]:
 
 
 def merge_params(*trees) -> dict:
-    """One tree of several that share no leaf."""
+    """One tree of several; of a leaf that is in more than one, the last counts."""
     flat: dict = {}
     for tree in trees:
         flat.update(flatten_dict(tree))

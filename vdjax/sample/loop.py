@@ -50,6 +50,13 @@ class Sampler:
     scheduler: str = "dpm++"
     num_inference_steps: int = 20
 
+    @property
+    def num_evaluations(self) -> int:
+        """How often the network is asked: PLMS (PNDM) asks twice at its first step, of several."""
+        return self.num_inference_steps + int(
+            self.scheduler == "pndm" and self.num_inference_steps > 1
+        )
+
     def begin(self, latents: Float[Array, "batch frame height width channel"]):
         """The scheduler's state before the first step, and the timesteps it will visit."""
         scheduler = make_scheduler(self.scheduler, self.noise)

@@ -3,14 +3,18 @@
 Plan the scenes (section 3.1); draw one image embedding per entity and place and keep it over the
 scenes of its group; make grounding tokens frame by frame; denoise each scene as a clip of its own,
 the layout guiding the first alpha·N steps (section 3.2 and appendix J.1); decode.
+
+On one device a scene goes step by step (`Sampler.stream`), so that it can be watched and stopped
+between two steps; over several devices it goes in one program (`Sampler.denoise`), in which each
+row has its own number of gated steps and no device waits for another.
 """
 
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -21,17 +25,22 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from vdjax.errors import UserError
-from vdjax.ground.tokens import Grounding
 from vdjax.model.hf import SCHEDULERS
-from vdjax.plan import VideoPlan, base_name, frame_boxes, identities
+from vdjax.plan import Director, VideoPlan
 from vdjax.plan import plan as make_plan
-from vdjax.plan.boxes import Box
 from vdjax.progress import Progress, silent
 from vdjax.runtime import enable_compilation_cache
 from vdjax.sample.guidance import gated_steps
 from vdjax.sample.loop import Conditions, Sampler
-from vdjax.sample.noise import shared_noise
-from vdjax.systems.loaded import LoadedModel, blank_grounding, load
+from vdjax.sample.spread import Spread, spread_over
+from vdjax.systems.loaded import LoadedModel, load
+from vdjax.systems.scenes import (
+    identity_embeddings,
+    sampler_of,
+    scene_conditions,
+    start_latents,
+    uses_images,
+)
 
 MAX_SEED = 2**32 - 1  # what a key of JAX is made of
 MAX_STEPS = 500  # beyond, the schedulers' timesteps (of 1,000) would repeat or stop short of noise
@@ -53,6 +62,55 @@ class Film:
         return save_film(folder, self.plan, self.frames, self.report)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A film before its first step: planned, checked, and its entities' looks drawn.
+
+    `switch` is how many steps the layout guides; `embeddings` are those of `identity_embeddings`;
+    `seconds` are by stage.
+    """
+
+    plan: VideoPlan
+    model: LoadedModel
+    sampler: Sampler
+    seed: int
+    guidance: float
+    alpha: float
+    switch: int
+    frames: int
+    embeddings: Mapping[str, Float[Array, " projection"]]
+    image_grounding: bool
+    text_grounding: bool
+    seconds: Mapping[str, float]
+
+    def scene(self, number: int) -> tuple[Float[Array, "1 frame height width channel"], Conditions]:
+        """The noise that scene `number` (from 1) starts from, which hangs on the seed and the
+        number alone, and what it is made from."""
+        key = jax.random.fold_in(jax.random.key(self.seed), number)
+        conditions = scene_conditions(
+            self.model,
+            self.plan,
+            number,
+            self.embeddings,
+            self.frames,
+            image_grounding=self.image_grounding,
+            text_grounding=self.text_grounding,
+        )
+        return start_latents(self.model, key, self.frames), conditions
+
+    def report(self) -> dict[str, Any]:
+        """What is known about the film's making already."""
+        return {
+            "seed": self.seed,
+            "preset": self.model.preset.name,
+            "scheduler": self.sampler.scheduler,
+            "steps": self.sampler.num_inference_steps,
+            "gated_steps": self.switch,
+            "alpha": self.alpha,
+            "guidance": self.guidance,
+        }
+
+
 def film(
     prompt: str | Sequence[str] | VideoPlan,
     *,
@@ -64,8 +122,11 @@ def film(
     frames: int | None = None,
     preset: str | Path | LoadedModel = "storybook",
     images: Mapping[str, UInt8[np.ndarray, "_ _ 3"]] | None = None,
-    director: str = "rules",
+    director: str | Director = "rules",
     image_grounding: bool = True,
+    text_grounding: bool = True,
+    devices: int | Sequence[jax.Device] | Spread | None = None,
+    spread: str = "mesh",
     progress: Progress = silent,
 ) -> Film:
     """Turn a sentence, a list of sentences (one per scene) or a plan into a film.
@@ -84,20 +145,60 @@ def film(
         images: your own pictures as entities' identities, by entity name.
         director: who plans, where `prompt` is not a plan yet.
         image_grounding: False grounds entities by text alone, as LVD and GLIGEN's text boxes do.
+        text_grounding: False grounds them by their pictures alone (the paper's table 10).
+        devices: over how many of this process's devices the scenes are spread, or over which; the
+            frames are those of one device, but for the rounding of another program.
+        spread: "mesh" or "pmap": by which of JAX's means.
         progress: told how far the work is.
 
     Raises:
-        UserError: an option is out of range, `images` names an entity that the plan has not, or
-            the model lacks a part that the film needs.
+        UserError: an option is out of range, `images` names an entity that the plan has not, there
+            are not so many devices, or the model lacks a part that the film needs.
     """
+    over = None if devices is None else spread_over(devices, spread)
+    made = prepare(
+        prompt,
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        alpha=alpha,
+        scheduler=scheduler,
+        frames=frames,
+        preset=preset,
+        images=images,
+        director=director,
+        image_grounding=image_grounding,
+        text_grounding=text_grounding,
+    )
+    if over is None:
+        return render(made, progress)
+    return render_together([made], over, progress)[0]
+
+
+def prepare(
+    prompt: str | Sequence[str] | VideoPlan,
+    *,
+    seed: int | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    alpha: float | None = None,
+    scheduler: str = "dpm++",
+    frames: int | None = None,
+    preset: str | Path | LoadedModel = "storybook",
+    images: Mapping[str, UInt8[np.ndarray, "_ _ 3"]] | None = None,
+    director: str | Director = "rules",
+    image_grounding: bool = True,
+    text_grounding: bool = True,
+) -> Prepared:
+    """All of `film`, with its options, that comes before the first step."""
     check_options(seed, steps, guidance, alpha, scheduler, frames)
     if isinstance(prompt, VideoPlan):
-        made = prompt
+        plan = prompt
     else:
-        made = make_plan(prompt, director=director, seed=seed or 0)
-    seed = (made.seed or 0) if seed is None else seed
+        plan = make_plan(prompt, director=director, seed=seed or 0)
+    seed = (plan.seed or 0) if seed is None else seed
     pictures = dict(images or {})
-    known = sorted({name for scene in made.scenes for name in scene.entities})
+    known = sorted({name for scene in plan.scenes for name in scene.entities})
     if strangers := sorted(set(pictures) - set(known)):
         raise UserError(
             f"picture for {strangers[0]!r}: the plan has no entity of that name; "
@@ -108,10 +209,8 @@ def film(
     clock = _Stopwatch()
     enable_compilation_cache()
     model = preset if isinstance(preset, LoadedModel) else load(preset)
-    count = frames or model.preset.num_frames
     steps = model.preset.num_inference_steps if steps is None else steps
-    guidance = model.preset.guidance_scale if guidance is None else guidance
-    alpha = made.alpha if alpha is None else alpha
+    alpha = plan.alpha if alpha is None else alpha
     switch = gated_steps(alpha, steps)
     if switch:
         model.part("net")
@@ -119,26 +218,42 @@ def film(
 
     embeddings: dict[str, Float[Array, " projection"]] = {}
     if uses_images(model):
-        embeddings = identity_embeddings(model, made, seed, pictures)
+        embeddings = identity_embeddings(model, plan, seed, pictures)
     elif pictures:
         raise UserError(
             f"picture for {min(pictures)!r}: {model.preset.name!r} knows entities by their names "
             "alone; leave it out, or take a model whose tokens are of text and image"
         )
     clock.lap("ground")
-    sampler = sampler_of(model, scheduler, steps)
+    return Prepared(
+        plan=plan,
+        model=model,
+        sampler=sampler_of(model, scheduler, steps),
+        seed=seed,
+        guidance=model.preset.guidance_scale if guidance is None else guidance,
+        alpha=alpha,
+        switch=switch,
+        frames=frames or model.preset.num_frames,
+        embeddings=embeddings,
+        image_grounding=image_grounding,
+        text_grounding=text_grounding,
+        seconds=clock.laps,
+    )
+
+
+def render(made: Prepared, progress: Progress = silent) -> Film:
+    """The film, scene by scene and step by step, on one device."""
+    clock, model, sampler = _Stopwatch(made.seconds), made.model, made.sampler
     clips: list[np.ndarray] = []
     step_seconds: list[float] = []
-    for number in range(1, len(made.scenes) + 1):
-        conditions = scene_conditions(model, made, number, embeddings, count, image_grounding)
-        key = jax.random.fold_in(jax.random.key(seed), number)
-        latents = start_latents(model, key, count)
-        label = f"scene {number} of {len(made.scenes)}"
-        total = steps + (scheduler == "pndm")  # PLMS asks the network twice at its first step
+    total = sampler.num_evaluations
+    for number in range(1, len(made.plan.scenes) + 1):
+        latents, conditions = made.scene(number)
+        label = f"scene {number} of {len(made.plan.scenes)}"
         progress(label, 0, total)
         began = time.perf_counter()
         trajectory = sampler.stream(
-            model.part("unet"), latents, conditions, jnp.float32(guidance), switch
+            model.part("unet"), latents, conditions, jnp.float32(made.guidance), made.switch
         )
         for done, latents in enumerate(trajectory, 1):
             jax.block_until_ready(latents)
@@ -149,127 +264,67 @@ def film(
         clips.append(model.decode(latents[0]))
         clock.lap("decode")
     report = {
-        "seed": seed,
-        "preset": model.preset.name,
-        "scheduler": scheduler,
-        "steps": steps,
-        "gated_steps": switch,
-        "alpha": alpha,
-        "guidance": guidance,
+        **made.report(),
         "seconds": clock.laps,
         # The median: the first steps also hold the compilation, where nothing was compiled before.
         "seconds_per_step": round(float(np.median(step_seconds)), 4),
     }
-    return Film(made, clips, report)
+    return Film(made.plan, clips, report)
 
 
-def identity_embeddings(
-    model: LoadedModel,
-    plan: VideoPlan,
-    seed: int,
-    pictures: Mapping[str, UInt8[np.ndarray, "_ _ 3"]],
-) -> dict[str, Float[Array, " projection"]]:
-    """One image embedding per identity of the plan: a user's picture, or a draw of the prior.
+def render_together(
+    films: Sequence[Prepared], over: Spread, progress: Progress = silent
+) -> list[Film]:
+    """Films of one sampler and one length, all their scenes spread over devices.
 
-    Each draw has a key made of the seed and the identity's own name, so that what else is in the
-    plan does not change it.
+    A round is one scene per device, from noise to latents in one program; `seconds_per_step` is a
+    round's, over its steps, and `seconds` are each film's share by its scenes.
     """
-    found: dict[str, Float[Array, " projection"]] = {}
-    to_draw: dict[str, str] = {}
-    for (_, name), identity in identities(plan).items():
-        if name in pictures:
-            found[identity] = model.embed_pictures([pictures[name]])[0]
-        else:
-            to_draw[identity] = base_name(name)
-    root = jax.random.key(seed)
-    keys = [jax.random.fold_in(root, zlib.crc32(identity.encode())) for identity in to_draw]
-    if to_draw:
-        drawn = model.imagine(list(to_draw.values()), keys)
-        found.update(zip(to_draw, drawn, strict=True))
-    return found
+    model, sampler, clock = films[0].model, films[0].sampler, _Stopwatch()
+    scenes = [(made, n) for made in films for n in range(1, len(made.plan.scenes) + 1)]
+    rows = [
+        (*made.scene(n), np.float32(made.guidance), np.int32(made.switch)) for made, n in scenes
+    ]
+    label = f"{len(rows)} scenes on {len(over.devices)} devices"
+    latents: list[np.ndarray] = []
+    round_seconds: list[float] = []
+    progress(label, 0, len(rows))
+    began = time.perf_counter()
+    for some in over.rounds(_denoise(sampler), over.place(model.part("unet")), rows):
+        latents += [clip[0] for clip in some]
+        round_seconds.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        progress(label, len(latents), len(rows))
+    clock.lap("denoise")
+    weights = over.place(model.part("autoencoder"))
+    decoded = over.rounds(model._programs.decode, weights, latents)
+    clips = [clip for some in decoded for clip in some]
+    clock.lap("decode")
+    per_step = round(float(np.median(round_seconds)) / sampler.num_evaluations, 4)
+    made_films = []
+    for made in films:
+        own, clips = clips[: len(made.plan.scenes)], clips[len(made.plan.scenes) :]
+        share = len(own) / len(rows)
+        seconds = {stage: round(share * lap, 3) for stage, lap in clock.laps.items()}
+        report = {
+            **made.report(),
+            "devices": len(over.devices),
+            "spread": over.kind,
+            "seconds": {**made.seconds, **seconds},
+            "seconds_per_step": per_step,
+        }
+        made_films.append(Film(made.plan, own, report))
+    return made_films
 
 
-def scene_conditions(
-    model: LoadedModel,
-    plan: VideoPlan,
-    number: int,
-    embeddings: Mapping[str, Float[Array, " projection"]],
-    frames: int,
-    image_grounding: bool = True,
-) -> Conditions:
-    """Text states and grounding tokens of scene `number` (from 1), behind unconditional twins."""
-    scene = plan.scene(number)
-    text_states = model.encode_text(["", scene.description])
-    if "net" not in model.params:
-        return Conditions(text=text_states, grounding=_no_tokens(model, frames))
-    who = identities(plan)
-    names = [*scene.entities, scene.background]
-    whole: list[Box | None] = [(0.0, 0.0, 1.0, 1.0)] * frames
-    boxes = [*frame_boxes(scene, frames).values(), whole]
-    blank = blank_grounding(model.preset, 1, frames)
-    size = blank.boxes.shape[2]
-    if len(names) > size:
-        raise UserError(
-            f"scene {number} has {len(names) - 1} entities; this model takes at most {size - 1}"
-        )
-    # The background keeps the last token; entities fill the first ones, null tokens the rest.
-    places = [*range(len(names) - 1), size - 1]
-    box_array = np.zeros((1, frames, size, 4), np.float32)
-    present = np.zeros((1, frames, size), bool)
-    for place, track in zip(places, boxes, strict=True):
-        for frame, box in enumerate(track):
-            if box is not None:
-                box_array[0, frame, place], present[0, frame, place] = box, True
-    text = np.zeros(blank.text.shape, np.float32)
-    image = np.zeros(blank.image.shape, np.float32)
-    text[0, places] = model.tell_entities([base_name(name) for name in names])
-    if uses_images(model):
-        image[0, places] = jnp.stack([embeddings[who[number, name]] for name in names])
-    has = np.zeros((1, size), bool)
-    has[0, places] = True
-    conditional = Grounding(
-        boxes=jnp.asarray(box_array),
-        present=jnp.asarray(present),
-        text=jnp.asarray(text),
-        image=jnp.asarray(image),
-        has_text=jnp.asarray(has),
-        has_image=jnp.asarray(has & (image_grounding and uses_images(model))),
-    )
-    both = jax.tree_util.tree_map(
-        lambda a, b: jnp.concatenate([a, b]), conditional.nothing(), conditional
-    )
-    return Conditions(text=text_states, grounding=model.ground(both))
+@lru_cache(maxsize=8)
+def _denoise(sampler: Sampler) -> Callable[[Any, Any], Any]:
+    """One row of `render_together` to latents; for the same sampler it is the same function."""
 
+    def denoise(params, row):
+        return sampler.denoise(params, *row)
 
-def uses_images(model: LoadedModel) -> bool:
-    """Whether an entity's token is also of a picture. GLIGEN's own tokens of pictures are not made
-    here: their features are of another space than the prior draws from."""
-    grounding = model.preset.grounding
-    return "net" in model.params and not (grounding.text_only or grounding.raw_features)
-
-
-def _no_tokens(model: LoadedModel, frames: int) -> Float[Array, "2 frame 1 width"]:
-    """What stands where a network without gated layers would have its tokens; nobody reads it."""
-    return jnp.zeros((2, frames, 1, model.preset.unet.grounding_width))
-
-
-def sampler_of(model: LoadedModel, scheduler: str, steps: int) -> Sampler:
-    """What denoises the model's scenes."""
-    return Sampler(
-        unet=model.preset.unet,
-        noise=model.preset.noise,
-        scheduler=scheduler,
-        num_inference_steps=steps,
-    )
-
-
-def start_latents(
-    model: LoadedModel, key: jax.Array, frames: int
-) -> Float[Array, "1 frame height width channel"]:
-    """The noise a scene starts from; its frames share what the preset says."""
-    u = model.preset.unet
-    shape = (1, frames, u.sample_size, u.sample_size, u.in_channels)
-    return shared_noise(key, shape, model.preset.shared_noise)
+    return denoise
 
 
 def check_options(
@@ -315,8 +370,8 @@ def _check_picture(name: str, picture) -> None:
 class _Stopwatch:
     """Seconds by stage; a stage that comes back adds up."""
 
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
+    def __init__(self, before: Mapping[str, float] | None = None) -> None:
+        self.laps: dict[str, float] = dict(before or {})
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:

@@ -2,14 +2,14 @@
 
 This is VideoDirectorGPT's training (section 3.2 and appendix D.3): no video, temporal layers
 bypassed, only the gated self-attention and the grounding MLP learn (without what makes its
-pictures, which learnt in the stage before). Drop rates follow GLIGEN: captions are kept half the
-time, the grounding of a sample is dropped whole one time in ten, and each entity loses, half the
-time, either its text or its image.
+pictures, which learnt in the stage before). What may be varied, as the paper's ablations do (tables
+10 to 12), is in `Recipe`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import jax
@@ -23,23 +23,47 @@ from vdjax.model.hf import CLIP
 from vdjax.model.params import GATED, PICTURES, TEMPORAL, merge_params, split_params
 from vdjax.model.unet3d import UNet3D
 from vdjax.train.backbone import diffusion_loss
-from vdjax.train.cache import NOBODY, Samples
+from vdjax.train.partition import ADAPTERS, joined, partition
+from vdjax.train.rows import LayoutData
 from vdjax.train.stage import Schedule, listed
 from vdjax.weights.presets import Preset
 
-# GLIGEN: configs and dataset code (caption kept 0.5, grounding nulled 0.1, one modality lost 0.5).
-CAPTION_KEPT = 0.5
-GROUNDING_DROPPED = 0.1
-MODALITY_DROPPED = 0.5
-
-# Ours, for few samples: timesteps are drawn with a density that rises linearly (the layout guides
-# the first, noisiest steps), and a latent cell inside an entity's box counts three times.
-NOISIER = 2.0
-INSIDE_EMPHASIS = 2.0
-OPEN_GATE = 0.5
+CENTRE_SIDE = 0.3
+"""Of the box that stands for a centre point, in shares of the frame: says where, not how large."""
 
 
-def opened(gated: Any) -> Any:
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How layout is taught; the defaults made the weights that ship.
+
+    Attributes:
+        trained: which parameters learn, by `vdjax.train.partition`; the paper's are the gates'.
+        told_by: what tells an entity: "both", "text" or "image" (the paper's table 10).
+        place: where it is said to be: its "box", a "centre" point or "none" (table 11).
+        video: learn from clips, through the temporal layers, where the paper takes stills.
+        caption_kept, grounding_dropped, modality_dropped: GLIGEN's (configs and dataset code): the
+            caption is kept half the time, the grounding of a sample dropped whole one time in ten,
+            and each entity loses, half the time, either its text or its image.
+        noisier: ours, for few samples: timesteps are drawn with a density that rises as this power
+            less one, because the layout guides the first, noisiest steps; 1 is GLIGEN's.
+        emphasis: ours, for few samples: a latent cell inside an entity's box counts so much more
+            than one outside; 0 is GLIGEN's.
+        open_gate: where gates start (see `opened`); None starts them at zero, as GLIGEN does.
+    """
+
+    trained: str = "paper"
+    told_by: str = "both"
+    place: str = "box"
+    video: bool = False
+    caption_kept: float = 0.5
+    grounding_dropped: float = 0.1
+    modality_dropped: float = 0.5
+    noisier: float = 2.0
+    emphasis: float = 2.0
+    open_gate: float | None = 0.5
+
+
+def opened(gated: Any, gate: float) -> Any:
     """The gated layers as training starts them: gates open, what they let through zero.
 
     The block computes the ungated one's numbers either way. A gate at zero passes no gradient to
@@ -52,7 +76,7 @@ def opened(gated: Any) -> Any:
     def start(path, leaf):
         name = jax.tree_util.keystr(path)
         if "alpha_" in name:
-            return jnp.full_like(leaf, OPEN_GATE)
+            return jnp.full_like(leaf, gate)
         return jnp.zeros_like(leaf) if "to_out" in name or "net_2" in name else leaf
 
     return jax.tree_util.tree_map_with_path(start, gated)
@@ -63,30 +87,52 @@ def emphasis_inside(
     present: Bool[Array, "batch frame entity"],
     height: int,
     width: int,
+    emphasis: float,
 ) -> Float[Array, "batch frame height width 1"]:
-    """Weights of mean 1 for the cells of latents: larger inside the boxes of present entities.
+    """Weights of mean 1 for the cells of latents: inside the boxes of present entities larger by
+    `emphasis` times.
 
     The last entity is the background, whose box says nothing.
     """
     inside = cells_inside(jnp.where(present[..., None], boxes, 0.0)[..., :-1, :], height, width)
-    weights = 1.0 + INSIDE_EMPHASIS * inside.max(axis=-1)
+    weights = 1.0 + emphasis * inside.max(axis=-1)
     weights = weights.reshape(*boxes.shape[:2], height, width, 1)
     return weights / weights.mean()
 
 
+def told(boxes: np.ndarray, place: str) -> np.ndarray:
+    """Boxes (…, 4) as a recipe's `place` tells them: as they are, by their centres, or not at all.
+
+    What is told not at all is a box that holds the whole frame.
+    """
+    if place == "box":
+        return boxes
+    if place == "none":
+        return np.broadcast_to(np.array([0.0, 0.0, 1.0, 1.0], boxes.dtype), boxes.shape)
+    middle = (boxes[..., :2] + boxes[..., 2:]) / 2
+    corners = np.concatenate([middle - CENTRE_SIDE / 2, middle + CENTRE_SIDE / 2], axis=-1)
+    return np.clip(corners, 0.0, 1.0).astype(boxes.dtype)
+
+
+def networks(params: Mapping[str, Any], frozen: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The whole UNet and grounding net of a `GuidedStage`, whatever part of them learns."""
+    whole = joined(params, {name: frozen[name] for name in ("unet", "net") if name in frozen})
+    return whole["unet"], whole["net"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class GuidedStage:
-    """`name_embeddings` and `background_embeddings` are CLIP's, of the world's words."""
+    """`start` is the UNet, `grounding_start` the grounding net, `text_params` what reads captions;
+    `empty_ids` are the tokens of no caption."""
 
     preset: Preset
     schedule: Schedule
-    samples: Samples
-    clip_params: Any
+    data: LayoutData
+    text_params: Any
     start: Any
     grounding_start: Any
-    name_embeddings: np.ndarray
-    background_embeddings: np.ndarray
     empty_ids: np.ndarray
+    recipe: Recipe = field(default_factory=Recipe)
     name: str = "guided"
 
     def describe(self) -> dict[str, Any]:
@@ -96,87 +142,86 @@ class GuidedStage:
             "unet": listed(p.unet),
             "noise": listed(p.noise),
         }
-        return {"config": config, "seed": self.schedule.seed}
+        return {"config": config, "seed": self.schedule.seed, "recipe": asdict(self.recipe)}
 
     def init(self):
         gated, rest = split_params(self.start, GATED)
-        gated = opened(gated)
-        _, spatial = split_params(rest, TEMPORAL)
-        # Learnt from large batches; small ones would blur them again.
-        carried = PICTURES if self.preset.grounding.picture_waves else ()
-        pictures, net = split_params(self.grounding_start, carried)
-        return {"unet": gated, "net": net}, {
-            "spatial": spatial,
-            "pictures": pictures,
-            "clip": self.clip_params,
-        }
+        if self.recipe.open_gate is not None:
+            gated = opened(gated, self.recipe.open_gate)
+        whole = {"unet": merge_params(gated, rest), "net": self.grounding_start}
+        trained, frozen = partition(whole, self.recipe.trained, seed=self.schedule.seed)
+        if not self.recipe.video:  # the temporal layers are bypassed
+            trained, frozen = (
+                {name: split_params(tree, TEMPORAL)[1] for name, tree in half.items()}
+                for half in (trained, frozen)
+            )
+        if self.preset.grounding.picture_waves and "net" in trained:
+            # Learnt from large batches; small ones would blur them again.
+            pictures, net = split_params(trained["net"], PICTURES)
+            trained, frozen = {**trained, "net": net}, {**frozen, "net": pictures}
+        return trained, {**frozen, "text": self.text_params}
+
+    def _drawn(self, step: int) -> tuple[np.random.Generator, np.ndarray]:
+        rng = np.random.default_rng([self.schedule.seed, 31, step])
+        return rng, rng.integers(len(self.data), size=self.schedule.batch_size)
+
+    def sample_ids(self, step: int) -> list[str]:
+        """What people know the samples of a step by."""
+        return self.data.names(self._drawn(step)[1])
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        rng = np.random.default_rng([self.schedule.seed, 31, step])
-        s = self.samples
-        rows = rng.integers(len(s), size=self.schedule.batch_size)
-        ids = s.ids[rows].astype(np.int32)
-        ids[rng.random(len(rows)) >= CAPTION_KEPT] = self.empty_ids
-        names = s.names[rows]
-        there = names != NOBODY
-        # The background is one more entity, the last; attention knows no order of tokens.
-        text = np.concatenate(
-            [self.name_embeddings[names], self.background_embeddings[s.backgrounds[rows]][:, None]],
-            axis=1,
-        )
-        image = np.concatenate([s.images[rows], s.backdrops[rows][:, None]], axis=1).astype(
-            np.float32
-        )
-        boxes = np.concatenate([s.boxes[rows], np.tile([0, 0, 1, 1], (len(rows), 1, 1, 1))], axis=1)
-        visible = np.concatenate(
-            [s.visible[rows] & there[..., None], np.ones((len(rows), 1, 1), bool)], axis=1
-        )
-        dropped = rng.random(len(rows)) < GROUNDING_DROPPED
-        visible &= ~dropped[:, None, None]
-        loses = rng.random(visible.shape[:2]) < MODALITY_DROPPED
-        loses_text = rng.random(visible.shape[:2]) < 0.5
+        r = self.recipe
+        rng, indices = self._drawn(step)
+        rows = self.data.rows(indices)
+        rows["ids"][rng.random(len(indices)) >= r.caption_kept] = self.empty_ids
+        dropped = rng.random(len(indices)) < r.grounding_dropped
+        present = rows["present"] & ~dropped[:, None, None]
+        entities = present.shape[0], present.shape[2]
+        loses = rng.random(entities) < r.modality_dropped
+        loses_text = rng.random(entities) < 0.5
+        has_text = ~(loses & loses_text) if r.told_by == "both" else r.told_by == "text"
+        has_image = ~(loses & ~loses_text) if r.told_by == "both" else r.told_by == "image"
         return {
-            "latents": s.latents[rows],
-            "ids": ids,
-            "boxes": boxes.astype(np.float32).swapaxes(1, 2),
-            "present": visible.swapaxes(1, 2),
-            "text": text.astype(np.float32),
-            "image": image,
-            "has_text": ~(loses & loses_text),
-            "has_image": ~(loses & ~loses_text),
+            **rows,
+            "boxes": told(rows["boxes"], r.place),
+            "inside": rows["boxes"],
+            "present": present,
+            "has_text": np.broadcast_to(has_text, entities),
+            "has_image": np.broadcast_to(has_image, entities),
         }
 
     def loss(self, params, frozen, batch, key):
-        states, _ = CLIP(self.preset.clip).text(frozen["clip"], batch["ids"])
+        r = self.recipe
+        states, _ = CLIP(self.preset.scene_text).text(frozen["text"], batch["ids"])
         fields = Grounding.__dataclass_fields__
+        unet, net = networks(params, frozen)
         tokens = GroundingNet(self.preset.grounding).apply(
-            {"params": merge_params(params["net"], frozen["pictures"])},
-            Grounding(**{name: batch[name] for name in fields}),
+            {"params": net}, Grounding(**{name: batch[name] for name in fields})
         )
-        unet = merge_params(params["unet"], frozen["spatial"])
 
         def predict(noisy, timesteps):
             return UNet3D(self.preset.unet, remat=self.schedule.remat).apply(
-                {"params": unet}, noisy, timesteps, states, tokens, video=False
+                {"params": unet}, noisy, timesteps, states, tokens, video=r.video
             )
 
+        height, width = batch["latents"].shape[2:4]
         loss, metrics = diffusion_loss(
             self.preset,
             predict,
             batch["latents"],
             key,
-            noisier=NOISIER,
-            emphasis=emphasis_inside(
-                batch["boxes"], batch["present"], *batch["latents"].shape[2:4]
-            ),
+            noisier=r.noisier,
+            emphasis=emphasis_inside(batch["inside"], batch["present"], height, width, r.emphasis),
         )
         gates = [
             jnp.abs(jnp.tanh(leaf))
-            for path, leaf in jax.tree_util.tree_leaves_with_path(params["unet"])
+            for path, leaf in jax.tree_util.tree_leaves_with_path(unet)
             if "alpha_attn" in jax.tree_util.keystr(path)
         ]
         return loss, {**metrics, "gate": jnp.stack(gates).mean()}
 
     def export(self, params, frozen):
-        net = merge_params(params["net"], jax.device_get(frozen["pictures"]))
-        return {**params, "net": net}, listed(self.preset.grounding)
+        unet, net = networks(params, jax.device_get(frozen))
+        # What did not learn is not written once more; adapters are everywhere in the network.
+        learnt = unet if ADAPTERS in params else params.get("unet", {})
+        return {"unet": learnt, "net": net}, listed(self.preset.grounding)

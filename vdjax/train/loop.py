@@ -1,103 +1,157 @@
 """The one training loop: every stage of the package runs through it.
 
-A stage and a run folder enter; the folder gains checkpoints (`checkpoints/`), a log of losses
-(`log.jsonl`) and the exported weights (`weights.safetensors`). Started again on the same folder, it
-goes on from the newest checkpoint and sees the same batches and noise as a run that was never
-interrupted. Ctrl-C and SIGTERM end a run after the step it is at, with a checkpoint of it.
+A stage and a run folder enter; the folder gains what made the run (`config.json`), checkpoints
+(`checkpoints/`), a log of every step (`log.jsonl`), curves (`tensorboard/`) and the exported
+weights (`weights.safetensors`). Started again on the same folder, it goes on from the newest
+checkpoint and sees the same batches and noise as a run that was never interrupted. Ctrl-C and
+SIGTERM end a run after the step it is at, with a checkpoint of it.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from vdjax.files import replace_file
+from vdjax.errors import UserError
+from vdjax.train import parallel
 from vdjax.train.checkpoints import Checkpoints
+from vdjax.train.ledger import Ledger, flops_of
+from vdjax.train.observing import Observing, Watcher, whole
+from vdjax.train.record import Record, config_of
 from vdjax.train.stage import Stage
-from vdjax.train.state import create_state, make_train_step
-from vdjax.train.stopping import stop_between_steps
-from vdjax.train.workers import in_order
+from vdjax.train.state import TrainState, create_state, in_dtype, make_train_step
+from vdjax.train.stopping import Agreement, Stopping, stop_between_steps
+from vdjax.train.workers import in_memory, in_order
 from vdjax.weights.store import save_tree
+
+__all__ = ["Watcher", "begun_with", "run_stage"]
+
+ON_BAD_STEP = ("stop", "skip")
 
 
 def run_stage(
     stage: Stage,
     folder: Path,
     *,
+    spread: parallel.Spread | None = None,
     start: Any = None,
     checkpoint_seconds: float = 180.0,
+    checkpoint_every: int | None = None,
+    keep_every: int | None = None,
+    on_bad_step: str = "stop",
+    watchers: Sequence[Watcher] = (),
     log_every: int = 20,
     report: Callable[[str], None] = print,
 ) -> Path:
     """Train a stage to its last step, resuming where the folder's newest checkpoint is.
 
+    A stage may also have `sample_ids(step)`, what people know the samples of a step by; `draw`, see
+    `make_train_step`; and `renders`, whether its batches are worth other processes.
+
     Args:
         stage: what to train.
         folder: run folder of this stage, made if missing.
+        spread: over which devices; None: over as many as divide the batch.
         start: parameters to begin with instead of the stage's own, where no checkpoint is yet.
             Parameters it lacks, or has in another shape, begin as the stage's own do.
         checkpoint_seconds: seconds between checkpoints; a killed run loses at most this much.
-        log_every: steps between progress lines.
-        report: takes each progress line.
+        checkpoint_every: steps between checkpoints, instead of seconds.
+        keep_every: beside the newest two checkpoints, one of every so many steps is kept.
+        on_bad_step: what a loss or gradient that is not finite does: "stop" the run, or "skip" the
+            step. Skipped ones are in the log, with the ids of their samples; 20 in a row stop it.
+        watchers: look on while the network learns. One that fails is reported and switched off.
+        log_every: steps between lines of progress; the log has every step.
+        report: takes each line.
 
     Returns:
         The exported weights file, holding the moving average of the parameters.
 
     Raises:
+        UserError: the folder is in use, or was begun with other options, or has no room; or a
+            step was bad. What was kept before stays whole.
         KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM was met and all that was learnt is kept.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    total = stage.schedule.steps
-    params, frozen = stage.init()
-    params, taken = begun_with(params, start or {})
-    state = create_state(params, stage.schedule)
-    # Closed also when training is interrupted: the checkpoint being written is finished first.
-    checkpointing = closing(Checkpoints(folder / "checkpoints", stage.describe()))
-    with checkpointing as checkpoints, stop_between_steps(report) as stopping:
-        if (resumed := checkpoints.restore(state)) is not None:
-            state = resumed
-            report(f"{stage.name}: resuming after step {int(state.step)} of {total}")
+    if on_bad_step not in ON_BAD_STEP:
+        raise UserError(f"on_bad_step {on_bad_step!r} is unknown: use {' or '.join(ON_BAD_STEP)}")
+    folder, total, rows = Path(folder), stage.schedule.steps, stage.schedule.batch_size
+    if spread is None:
+        spread = parallel.spread(batch_size=rows, devices=math.gcd(rows, jax.device_count()))
+    say = report if spread.leader else _nothing
+    with ExitStack() as opened:
+        record = opened.enter_context(Record(folder, say, leader=spread.leader))
+        record.check(config_of(stage, spread, on_bad_step=on_bad_step))
+        stopping = opened.enter_context(stop_between_steps(say))
+        params, frozen = stage.init()
+        params, taken = begun_with(params, start or {})
+        about = f"{_counted(params, frozen)}, on {_named(spread)}"
+        if stage.schedule.frozen_dtype != "float32":
+            frozen = in_dtype(frozen, stage.schedule.frozen_dtype)
+        state, frozen = spread.place(create_state(params, stage.schedule), frozen)
+        del params  # copies of them learn
+        # Closed also when training is interrupted: the checkpoint being written is finished first.
+        checkpoints = opened.enter_context(
+            Checkpoints(folder / "checkpoints", stage.describe(), keep_every, say)
+        )
+        state, done = _resumed(checkpoints, spread, state)
+        if done:
+            say(f"{stage.name}: resuming after step {done} of {total}")
         elif start is not None:
-            report(f"{stage.name}: {taken:,} parameters begin where earlier weights end")
-        report(f"{stage.name}: {_counted(params, frozen)}, on {jax.devices()[0].device_kind}")
-        step_fn = make_train_step(stage.loss, stage.schedule)
-        everywhere, shared_out = _shardings(stage.schedule.batch_size)
-        state, frozen = jax.device_put((state, frozen), everywhere)
-        done = int(state.step)
-        clock = _Clock(done, total, stage.schedule.batch_size)
-        saved_at = time.monotonic()
-        _forget_after(folder / "log.jsonl", done)
-        with open(folder / "log.jsonl", "a", encoding="utf-8") as log:
-            for batch in _prefetched(stage, done, total, clock):
-                state, metrics = step_fn(state, frozen, jax.device_put(batch, shared_out))
-                done += 1
-                if done % log_every == 0 or done == total:
-                    values = {name: float(value) for name, value in metrics.items()}
-                    entry = {"step": done, **values, **clock.rates(done)}
-                    log.write(json.dumps(entry) + "\n")
-                    log.flush()
-                    report(f"{stage.name} {clock.line(done)}  " + _metrics_line(values))
-                if time.monotonic() - saved_at > checkpoint_seconds:
-                    checkpoints.save(state)
-                    saved_at = time.monotonic()
-                    _export(stage, state, frozen, folder)
-                if stopping.signal is not None:
-                    report(f"{stage.name}: stopped after step {done} of {total}; it can go on")
-                    break
-        checkpoints.save(state)
-    exported = _export(stage, state, frozen, folder)
+            say(f"{stage.name}: {taken:,} parameters begin where earlier weights end")
+        say(f"{stage.name}: {about}")
+
+        def save() -> None:
+            record.flush()
+            kept = spread.fetch(state) if spread.kind == "pmap" else state
+            checkpoints.save(kept, done, samples=done * rows)
+
+        draw = getattr(stage, "draw", None)
+        step = make_train_step(stage.loss, stage.schedule, spread, draw=draw)
+        record.begin(done)
+        ledger = opened.enter_context(
+            Ledger(stage, spread, record, done, on_bad_step == "skip", log_every, say)
+        )
+        observing, agree = Observing(watchers, total, spread, say), Agreement()
+        saved_at, counted = time.monotonic(), False
+        batches = opened.enter_context(closing(_batches(stage, done, ledger, stopping)))
+        for batch in batches:
+            fed = spread.feed(batch)
+            state, metrics = step(state, frozen, fed)
+            done += 1
+            ledger.enter(done, metrics)
+            if not counted:
+                ledger.pace.flops = flops_of(step, len(spread.devices), state, frozen, fed)
+                counted = True
+            checkpoints.check()
+            late = checkpoint_every is None and time.monotonic() - saved_at > checkpoint_seconds
+            signal, overdue = agree(stopping.signal or 0, int(late))
+            due = bool(overdue) or any(n and done % n == 0 for n in (checkpoint_every, keep_every))
+            if due or observing.due(done):
+                # What is saved has been judged, and logged: nothing of it is done again.
+                ledger.settle(observing(done, state, frozen))
+            if due:
+                save()
+                agree.forget()
+                saved_at = time.monotonic()
+                _export(stage, spread, state, frozen, folder)
+            if signal:
+                stopping.signal = signal
+                break
+        ledger.settle()
+        save()
+        if stopping.signal:
+            say(f"{stage.name}: stopped after step {done} of {total}; it can go on")
+        exported = _export(stage, spread, state, frozen, folder)
     stopping.leave()
     return exported
 
@@ -113,15 +167,59 @@ def begun_with(params: Any, start: Any) -> tuple[Any, int]:
     return unflatten_dict({**mine, **fitting}), sum(leaf.size for leaf in fitting.values())
 
 
-def _shardings(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
-    """A copy on every device, and a batch cut into equal parts, one for each.
+def _resumed(
+    checkpoints: Checkpoints, spread: parallel.Spread, state: TrainState
+) -> tuple[TrainState, int]:
+    """The newest state, placed as `state` is, and its step; or `state` itself, and 0."""
+    copies = spread.kind == "pmap"  # a checkpoint has one
+    found = checkpoints.restore(spread.fetch(state) if copies else state)
+    if found is None:
+        return state, 0
+    state, samples = found
+    if copies:
+        state, _ = spread.place(state, {})
+    done = int(spread.fetch(state.step))
+    if samples not in (None, done * spread.batch_size):
+        raise UserError(
+            f"{done} steps of the run in {checkpoints.folder.parent} saw {samples} samples, which "
+            f"are no batches of {spread.batch_size}: use the batch size it began with, or another "
+            "folder"
+        )
+    return state, done
 
-    As many devices as there are, or, where these do not divide the batch, fewer. Two devices of a
-    CPU (`XLA_FLAGS=--xla_force_host_platform_device_count=2`) keep two cores busier than one does.
-    """
-    count = math.gcd(batch_size, jax.device_count())
-    mesh = Mesh(np.array(jax.devices()[:count]), ("data",))
-    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
+
+def _batches(
+    stage: Stage, start: int, ledger: Ledger, stopping: Stopping
+) -> Generator[dict[str, np.ndarray], None, None]:
+    """Batches of the steps after `start`, in order, made ahead."""
+    heavy = bool(getattr(stage, "renders", False))
+    # A copy without what the stage has cached: it travels to other processes.
+    source: Any = replace(cast(Any, stage)) if heavy else stage
+    steps = range(start, stage.schedule.steps)
+    with closing(in_order(partial(_batch, source), steps, heavy=heavy)) as batches:
+        for _ in steps:
+            asked = time.monotonic()
+            try:
+                batch = next(batches)
+            except BrokenExecutor:
+                # A signal to a whole group of processes ends those that make batches.
+                if stopping.signal is None:
+                    raise
+                return
+            ledger.arrived(asked)
+            yield batch
+
+
+def _batch(stage: Stage, step: int) -> dict[str, np.ndarray]:
+    return in_memory(stage.batch(step))
+
+
+def _export(stage: Stage, spread: parallel.Spread, state: TrainState, frozen, folder: Path) -> Path:
+    path = folder / "weights.safetensors"
+    params, frozen = spread.fetch(state.ema), whole(spread, frozen)
+    if spread.leader:
+        save_tree(path, *stage.export(params, frozen))
+    return path
 
 
 def _counted(params: Any, frozen: Any) -> str:
@@ -130,65 +228,12 @@ def _counted(params: Any, frozen: Any) -> str:
     return f"{count:,} trained parameters, {held:,} frozen ({share:.1f} % trained)"
 
 
-def _forget_after(log: Path, step: int) -> None:
-    """Drop what a killed run logged beyond the step it resumes from: that comes again."""
-    if not log.exists():
-        return
-    kept = []
-    for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            if line.endswith("\n") and json.loads(line)["step"] <= step:
-                kept.append(line)
-        except ValueError:  # cut short in the middle of writing
-            continue
-    replace_file(log, "".join(kept).encode())
+def _named(spread: parallel.Spread) -> str:
+    count = len(spread.devices)
+    return (
+        f"{count} × {spread.devices[0].device_kind}" if count > 1 else spread.devices[0].device_kind
+    )
 
 
-def _export(stage: Stage, state, frozen, folder: Path) -> Path:
-    path = folder / "weights.safetensors"
-    tree, config = stage.export(jax.device_get(state.ema), frozen)
-    save_tree(path, tree, config)
-    return path
-
-
-def _metrics_line(values: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()))
-
-
-class _Clock:
-    """Throughput, share of time spent waiting for data, and time left."""
-
-    def __init__(self, start: int, total: int, batch_size: int):
-        self.start, self.total, self.batch_size = start, total, batch_size
-        self.began = time.monotonic()
-        self.waited = 0.0
-
-    def rates(self, step: int) -> dict[str, float]:
-        seconds = max(time.monotonic() - self.began, 1e-9)
-        return {
-            "samples_per_second": (step - self.start) * self.batch_size / seconds,
-            "wait_share": self.waited / seconds,
-        }
-
-    def line(self, step: int) -> str:
-        rates = self.rates(step)
-        per_step = self.batch_size / max(rates["samples_per_second"], 1e-9)
-        left = int((self.total - step) * per_step)
-        eta = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
-        return (
-            f"{step}/{self.total}  ETA {eta}  {rates['samples_per_second']:.1f} samples/s  "
-            f"{per_step:.3g} s/step  waiting {100 * rates['wait_share']:.0f} %"
-        )
-
-
-def _prefetched(stage: Stage, start: int, stop: int, clock: _Clock) -> Iterator[dict]:
-    """Batches of steps start..stop-1 in order, made ahead."""
-    heavy = bool(getattr(stage, "renders", False))
-    # A copy without what the stage has cached: it travels to other processes.
-    source: Any = replace(cast(Any, stage)) if heavy else stage
-    batches = in_order(source.batch, range(start, stop), heavy=heavy)
-    for _ in range(start, stop):
-        began = time.monotonic()
-        batch = next(batches)
-        clock.waited += time.monotonic() - began
-        yield batch
+def _nothing(line: str) -> None:
+    """What processes say that do not lead."""

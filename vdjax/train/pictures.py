@@ -78,7 +78,7 @@ class PicturesStage(GuidedStage):
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         batch = super().batch(step)
-        del batch["ids"]
+        del batch["ids"], batch["inside"]
         return batch
 
     def loss(self, params, frozen, batch, key):

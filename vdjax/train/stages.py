@@ -31,6 +31,7 @@ from vdjax.train.guided import GuidedStage
 from vdjax.train.loop import begun_with, run_stage
 from vdjax.train.pictures import PicturesStage
 from vdjax.train.prior import PriorStage
+from vdjax.train.rows import StorybookRows
 from vdjax.train.stage import Schedule, Stage
 from vdjax.weights.presets import Preset, get_preset
 from vdjax.weights.store import load_tree, shipped_folder
@@ -150,10 +151,9 @@ class Workshop:
                 start=start,
                 empty_ids=empty,
             )
-        words = [*NAMES, *BACKGROUNDS, ""]
-        ids = jnp.asarray(tokenizer(words))
-        embeddings = np.asarray(jax.jit(clip.embed_text)(clip_params, ids))
         if name == "prior":
+            ids = jnp.asarray(tokenizer([*NAMES, *BACKGROUNDS, ""]))
+            embeddings = np.asarray(jax.jit(clip.embed_text)(clip_params, ids))
             states = np.asarray(jax.jit(clip.text)(clip_params, ids)[0])
             return PriorStage(
                 preset=self.preset,
@@ -166,16 +166,23 @@ class Workshop:
         return kind(
             preset=self.preset,
             schedule=schedule,
-            samples=self._samples("image"),
-            clip_params=clip_params,
+            data=self.rows("image"),
+            text_params=clip_params,
             start=merge_params(
                 init_unet(self.preset.unet, jax.random.key(schedule.seed)),
                 self._weights("backbone")[0],
             ),
             grounding_start=self._grounding(name, schedule.seed),
-            name_embeddings=embeddings[: len(NAMES)],
-            background_embeddings=embeddings[len(NAMES) : -1],
             empty_ids=empty,
+        )
+
+    def rows(self, kind: str) -> StorybookRows:
+        """The samples as layout training reads them: "image" or "clip"."""
+        clip, params, tokenizer = self._clip()
+        ids = jnp.asarray(tokenizer([*NAMES, *BACKGROUNDS]))
+        embeddings = np.asarray(jax.jit(clip.embed_text)(params, ids))
+        return StorybookRows(
+            self._samples(kind), embeddings[: len(NAMES)], embeddings[len(NAMES) :]
         )
 
     def _grounding(self, stage: str, seed: int) -> Any:

@@ -52,7 +52,7 @@ def preset_of(parts: Mapping[str, Part]) -> Preset:
         raise WeightsError(f"{_place(parts)}: its configuration is not whole ({error})") from error
     if "guided" in parts and not preset.unet.gated:
         # Gated layers that were trained beside a public network are a part of their own.
-        unet = replace(preset.unet, gated=True, grounding_width=_token_width(preset.grounding))
+        unet = replace(preset.unet, gated=True, grounding_width=token_width(preset.grounding))
         preset = replace(preset, unet=unet)
     return preset
 
@@ -156,7 +156,7 @@ def _strangers(parts: Mapping[str, Part], preset: Preset) -> list[str]:
         if clip.text_layers:
             pairs.append(("the prior reads texts", p.prior.text_width, clip.text_width))
     if "guided" in parts:
-        width = _token_width(p.grounding)
+        width = token_width(p.grounding)
         pairs.append(("gated layers read tokens", p.unet.grounding_width, width))
         if told:
             text = clip.text_width if p.grounding.raw_features else clip.projection_dim
@@ -169,7 +169,7 @@ def _strangers(parts: Mapping[str, Part], preset: Preset) -> list[str]:
     ]
 
 
-def _token_width(grounding: GroundingConfig) -> int:
+def token_width(grounding: GroundingConfig) -> int:
     """The width of what the grounding net makes."""
     width = grounding.width + (4 if grounding.carry_boxes else 0)
     return width + (picture_width(grounding.picture_waves) if grounding.picture_waves else 0)
