@@ -21,7 +21,7 @@ ensure = @$(PYTHON) scripts/environment.py "$(VENV)"
 python = "$(VENV)/bin/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help film test parity bench lint lab train doctor clean
+.PHONY: help film test fuzz parity bench lint lab train doctor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,10 @@ test: ## run the tests
 	$(ensure) dev notebooks train llm models
 	@echo "vdjax: running the tests"
 	@$(python) -m pytest $(ARGS)
+
+fuzz: ## throw 10,000 bad answers at the readers of language models' answers
+	$(ensure) dev notebooks train llm models
+	@VDJAX_FUZZ_EXAMPLES=10000 $(python) -m pytest tests/properties/test_answers.py $(ARGS)
 
 parity: ## compare every module with PyTorch's, in an environment of its own that holds torch
 	@$(PYTHON) scripts/environment.py "$(PARITY_VENV)" dev parity

@@ -142,7 +142,8 @@ class GuidedStage:
             "unet": listed(p.unet),
             "noise": listed(p.noise),
         }
-        return {"config": config, "seed": self.schedule.seed, "recipe": asdict(self.recipe)}
+        recipe = {"recipe": asdict(self.recipe), "data": getattr(self.data, "name", "storybook")}
+        return {"config": config, "seed": self.schedule.seed, "preset": p.name, **recipe}
 
     def init(self):
         gated, rest = split_params(self.start, GATED)

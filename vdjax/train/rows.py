@@ -75,6 +75,10 @@ class Later:
     data: LayoutData
     first: int
 
+    @property
+    def name(self) -> str:
+        return getattr(self.data, "name", "")
+
     def __len__(self) -> int:
         return len(self.data) - self.first
 
