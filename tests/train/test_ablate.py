@@ -83,7 +83,7 @@ def test_a_table_says_what_was_measured_and_what_was_not():
         "0.00",
         "[0.00,",
         "0.00]",
-    ]  # noqa: E501
+    ]
 
 
 def test_wrong_questions_are_refused_before_any_work(tmp_path, monkeypatch):

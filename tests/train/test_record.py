@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import resource
 import struct
 import sys
 
@@ -154,6 +155,24 @@ def test_what_comes_again_is_forgotten(record, tmp_path):
         assert path.read_text() == kept
         run.write({"step": 3, "loss": 0.5}, curves=False)
     assert [entry["loss"] for entry in log(tmp_path)] == [2.0, 1.5, 0.5]
+
+
+def test_a_log_that_may_not_grow_is_told_in_a_sentence(record, tmp_path):
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with record() as run:
+        run.begin(0)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 13, former[1]))
+        try:
+            with pytest.raises(OutputError, match=r"cannot write .*log.jsonl: no room left"):
+                for step in range(100):
+                    run.write({"step": step, "loss": 1.0, "bad": ["x" * 1000]}, curves=False)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    path = tmp_path / "run" / "log.jsonl"
+    assert path.stat().st_size == 1 << 13  # the last line is cut short
+    with record() as run:
+        run.begin(99)
+    assert [entry["step"] for entry in log(tmp_path)] == list(range(step))
 
 
 # --- curves --------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from vdjax.train.loop import run_stage
 from vdjax.train.partition import partition
 from vdjax.train.rows import StorybookRows
 from vdjax.train.stage import Schedule
-from vdjax.train.watching.held_out import AT_ONCE, HeldOut, Painter, watched_world
+from vdjax.train.watching.held_out import AT_ONCE, HeldOut, Painter
 from vdjax.train.watching.sheet import CELL, COLUMNS, Row, contact_sheet, sheet_size
 from vdjax.train.watching.watchers import Attention, Gates, Layouts, Sheets, layout_watchers
 from vdjax.weights.presets import Preset
@@ -183,12 +183,6 @@ def test_things_without_names_are_numbered_and_clips_are_seen_by_their_first_fra
 def test_nothing_to_watch_is_refused():
     with pytest.raises(UserError, match="0 held-out layouts"):
         HeldOut.of(rows_of(3), 0, np.zeros(16, np.int32))
-
-
-def test_watched_pictures_are_of_the_validation_split_and_always_the_same():
-    watched = watched_world(32)
-    assert watched.split == "validation"
-    assert (watched.image(0).frames == watched_world(32).image(0).frames).all()
 
 
 def test_networks_are_whole_again_whatever_part_of_them_learns(stage, halves):

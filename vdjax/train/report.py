@@ -97,6 +97,10 @@ def _body(run: Run, title: str) -> str:
         "gates count as shut.</p>",
         _grid(_gates(run)),
         "<h2>Do the boxes do anything?</h2>",
+        "<p>This network is told how its cells lie in the boxes, so that it looks into them from "
+        "the first step: what counts is how attention changes.</p>"
+        if run.setting("box_geometry") is True
+        else "",
         _grid(_heeded(run)),
         "<h2>Contact sheets</h2>",
         _sheets(run),

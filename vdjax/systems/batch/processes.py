@@ -1,15 +1,16 @@
 """Several processes find one another through JAX's own coordinator, and then work alone.
 
 Films need nothing of one another. JAX, though, ends every process of a group when one of them dies,
-and all of them with the coordinator's. So the group meets, which makes sure that all of them are
-there and that no two have one number, and parts before any work: a process that is killed later
-takes nobody with it.
+and all of them with the coordinator's; and who was in a group once is a part of it in JAX's eyes.
+So each process sends a child to the meeting, which makes sure that all of them are there and that
+no two have one number. The children part before any work: who is killed later takes nobody along.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
+import subprocess
+import sys
 
 from vdjax.errors import UserError
 
@@ -18,7 +19,7 @@ SECONDS = 300
 
 
 def meet(coordinator: str, processes: int, process: int, seconds: int = SECONDS) -> None:
-    """Return when all processes of the group are there. Call it before JAX does anything.
+    """Return when all processes of the group are there.
 
     Args:
         coordinator: HOST:PORT of process 0, the same for all.
@@ -30,25 +31,21 @@ def meet(coordinator: str, processes: int, process: int, seconds: int = SECONDS)
         UserError: no such group can be, or it was not complete in time.
     """
     check_group(coordinator, processes, process)
-    import jax
-
-    with contextlib.suppress(AttributeError):  # it would listen to SIGTERM in our place
-        jax.config.update("jax_enable_preemption_service", False)
-    try:
-        jax.distributed.initialize(
-            coordinator,
-            num_processes=processes,
-            process_id=process,
-            initialization_timeout=seconds,
-            cluster_detection_method="deactivate",
-        )
-        jax.distributed.shutdown()
-    except jax.errors.JaxRuntimeError as error:
+    who = (coordinator, processes, process, seconds)
+    command = [sys.executable, "-m", __name__, *map(str, who)]
+    pipe = subprocess.PIPE
+    # The child ends when its standard input does, and so never outlives this process.
+    with subprocess.Popen(command, stdin=pipe, stderr=pipe, text=True) as child:
+        assert child.stderr is not None
+        told = child.stderr.read().strip()
+        code = child.wait()
+    if code:
         raise UserError(
             f"process {process} of {processes} found no complete group at {coordinator} within "
             f"{seconds} s: start all of them, from --process 0 to --process {processes - 1}, each "
-            f"number once, with the same --coordinator and a port that is free ({_line(error)})"
-        ) from error
+            "number once, with the same --coordinator and a port that is free there "
+            f"({_reason(told) or f'exit code {code}'})"
+        )
 
 
 def check_group(coordinator: str | None, processes: int | None, process: int | None) -> bool:
@@ -81,5 +78,34 @@ def check_group(coordinator: str | None, processes: int | None, process: int | N
     return True
 
 
-def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _reason(told: str) -> str:
+    """The status in what JAX said, such as `DEADLINE_EXCEEDED: Deadline Exceeded`."""
+    found = re.search(r"[A-Z]{4,}(_[A-Z]+)*: .{1,120}", told)
+    return found[0].strip() if found else ""
+
+
+def _join(coordinator: str, processes: str, process: str, seconds: str) -> None:
+    """The child's part: there when all are there, and gone."""
+    import os
+    import threading
+
+    import jax
+
+    def leave_with_parent() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    jax.distributed.initialize(
+        coordinator,
+        num_processes=int(processes),
+        process_id=int(process),
+        initialization_timeout=int(seconds),
+        cluster_detection_method="deactivate",
+    )
+    jax.distributed.shutdown()
+    os._exit(0)  # the interpreter would wait for the thread that reads
+
+
+if __name__ == "__main__":
+    _join(*sys.argv[1:])

@@ -175,7 +175,8 @@ def gate_reach(run: Run) -> float | None:
 def _rate(run: Run) -> Iterator[Cause]:
     reach = gate_reach(run)
     change = (
-        "Train longer, at a higher learning rate, or with a shorter warm-up. GLIGEN: "
+        "Train longer (--steps), at a higher rate (--learning-rate), or with a shorter warm-up "
+        "(--warmup). GLIGEN: "
         "0.00005, constant after 10,000 steps of warm-up, for up to 500,000 steps; "
         "VideoDirectorGPT: 0.00005 for 50,000; the storybook's weights: 0.0008 for 40,000."
     )
@@ -212,7 +213,7 @@ def _captions(run: Run) -> Iterator[Cause]:
         likely=kept is not None,
         why="Captions that are always there: the text explains the picture, and boxes have nothing "
         "left to tell.",
-        change="Leave captions out half the time (caption_kept 0.5), as GLIGEN does.",
+        change="Leave captions out half the time (--caption-kept 0.5), as GLIGEN does.",
     )
 
 
@@ -224,8 +225,8 @@ def _batch(run: Run) -> Iterator[Cause]:
         likely=isinstance(size, int),
         why="Few pictures in a step: the gradient of a gate is mostly noise"
         + (f" (here {size})." if isinstance(size, int) else "."),
-        change="A larger batch, or accumulate gradients. IGLIGEN has 32 in all, "
-        "VideoDirectorGPT 256.",
+        change="A larger batch (--batch; --accumulate where memory is short). IGLIGEN has 32 in "
+        "all, VideoDirectorGPT 256.",
     )
 
 

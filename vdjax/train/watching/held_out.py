@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from vdjax.data.encoded import EncodedData
-from vdjax.data.storybook import NAMES, StorybookWorld
+from vdjax.data.storybook import NAMES
 from vdjax.errors import UserError
 from vdjax.ground.tokens import Grounding, GroundingNet
 from vdjax.model.hf import CLIP
@@ -31,8 +31,9 @@ from vdjax.train.rows import LayoutData, StorybookRows
 from vdjax.weights.presets import Preset
 
 SEED = 1931
-"""Of what is watched: its noise, and the storybook's pictures. Training seeds its streams with the
-schedule's seed, the evaluation's films with theirs, and neither reads the validation split."""
+"""Of what is watched: its noise, and the storybook's pictures, which are of the validation split.
+Neither training (split "train") nor the evaluation of the model card reads that: its layouts are
+the plans of `vdjax.evaluate.plans`, its detector's pictures the split "held_out"."""
 
 AT_ONCE = 4
 """Layouts drawn in one call: memory is bounded by these, however many are watched."""
@@ -44,22 +45,13 @@ Decode = Callable[
 """Latents to frames: `LoadedModel.decode`."""
 
 
-def watched_world(size: int = 128) -> StorybookWorld:
-    """The storybook's pictures for watching: validation split, `SEED`.
-
-    Neither training (split "train") nor the evaluation of the model card reads them: its layouts
-    are the plans of `vdjax.evaluate.plans`, its detector's pictures the split "held_out".
-    """
-    return StorybookWorld("validation", seed=SEED, size=size)
-
-
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
     """A fixed batch of layouts.
 
     Attributes:
         rows: what `GuidedStage.batch` gives, of one frame and with nothing dropped at random.
-        titles: what people know the samples by.
+        titles: what people know the samples by, and their captions where the data has words.
         entities: per sample, what stands in each place but the last (the background's); "" where
             nobody does.
         empty_ids: the tokens of no caption.
@@ -103,7 +95,7 @@ class HeldOut:
         }
         return cls(
             rows=rows,
-            titles=tuple(data.names(indices)),
+            titles=tuple(_titles(data, indices)),
             entities=tuple(
                 tuple(name if there else "" for name, there in zip(names, seen, strict=True))
                 for names, seen in zip(
@@ -126,6 +118,14 @@ class HeldOut:
                 x0, y0, x1, y1 = map(float, box)
                 found.setdefault(name, []).append((x0, y0, x1, y1))
         return found
+
+
+def _titles(data: LayoutData, indices: np.ndarray) -> list[str]:
+    names = data.names(indices)
+    if not isinstance(data, EncodedData):
+        return names
+    captions = [caption for caption, _ in data.texts(indices)]
+    return [f"{name}: {said}" for name, said in zip(names, captions, strict=True)]
 
 
 def _names(data: LayoutData, indices: np.ndarray, places: int) -> list[list[str]]:

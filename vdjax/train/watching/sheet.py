@@ -84,7 +84,7 @@ def _cell(picture: np.ndarray, boxes: Boxes, *, named: bool) -> Image.Image:
         if named:
             draw.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline="white", width=4)
         draw.rectangle((x0, y0, x1, y1), outline=_colour(at), width=2 if named else 1)
-    taken: list[int] = []
+    taken: list[tuple[int, int, int, int]] = []
     for at, (name, box) in enumerate(every) if named else ():
         _chip(draw, name, box, _colour(at), taken)
     return cell
@@ -95,16 +95,21 @@ def _chip(
     name: str,
     box: tuple[float, float, float, float],
     colour: str,
-    taken: list[int],
+    taken: list[tuple[int, int, int, int]],
 ) -> None:
-    """The name at the box's upper edge, inside the picture, a line lower where one stands."""
+    """The name at the box's upper edge, inside the picture, lower where another one stands."""
     text, font = _letters(name)[:24], _font(17)
     wide, high = int(font.getlength(text)) + 10, 23
     x = min(max(round(box[0] * CELL), 0), CELL - wide)
     y = min(max(round(box[1] * CELL) - high, 0), CELL - high)
-    while any(abs(y - other) < high for other in taken) and y + 2 * high <= CELL:
+
+    def covers(other: tuple[int, int, int, int]) -> bool:
+        left, top, right, bottom = other
+        return x < right and left < x + wide and y < bottom and top < y + high
+
+    while any(map(covers, taken)) and y + 2 * high <= CELL:
         y += high
-    taken.append(y)
+    taken.append((x, y, x + wide, y + high))
     draw.rounded_rectangle((x, y, x + wide, y + high), 5, fill=colour)
     red, green, blue = ImageColor.getrgb(colour)[:3]
     light = 0.299 * red + 0.587 * green + 0.114 * blue > 135  # luma of Rec. 601
