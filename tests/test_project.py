@@ -194,6 +194,7 @@ DOORS = {
     "torch": set(),
     "pickle": {"train/autoencoder.py"},
     "orbax": {"train/checkpoints.py"},
+    "tensorboardX": {"train/record.py"},
     "imageio_ffmpeg": {"media/video.py", "doctor.py"},
 }
 

@@ -79,5 +79,13 @@ def test_what_was_given_up_can_still_be_counted():
     assert flops_of(step, 1, a) == pytest.approx(2 * 64**3, rel=0.05)
 
 
+def test_rounds_of_a_loop_are_counted_by_who_knows_them():
+    def rounds(rows, kernel):
+        return jax.lax.scan(lambda total, x: (total + (x @ kernel).sum(), None), 0.0, rows)[0]
+
+    given = jnp.ones((4, 64, 64)), jnp.ones((64, 64))
+    assert flops_of(jax.jit(rounds), 4, *given) == pytest.approx(4 * 2 * 64**3, rel=0.05)
+
+
 def test_where_nobody_counts_nothing_is_said():
     assert flops_of(product, 1, jnp.ones((2, 2)), jnp.ones((2, 2))) is None

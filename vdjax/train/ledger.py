@@ -206,8 +206,10 @@ class Pace:
         return "  ".join(parts)
 
 
-def flops_of(step: Callable[..., Any], devices: int, *arguments: Any) -> float | None:
-    """Floating-point operations of a compiled step, over all its devices, as XLA counts them.
+def flops_of(step: Callable[..., Any], times: int, *arguments: Any) -> float | None:
+    """Floating-point operations of a compiled step, as XLA counts them.
+
+    It counts what one device does, and the body of a loop once: `times` is devices × rounds.
 
     What was compiled already is not compiled again. Arrays may have been given up since: only their
     shapes and places are looked at. None where the backend does not count.
@@ -224,8 +226,7 @@ def flops_of(step: Callable[..., Any], devices: int, *arguments: Any) -> float |
         costs = program.lower(*shapes).compile().cost_analysis()
         costs = costs[0] if isinstance(costs, list) else costs
         flops = float(costs["flops"])
-        # One program per device; each counts its own work.
-        return flops * devices if flops > 0 else None
+        return flops * times if flops > 0 else None
     return None
 
 

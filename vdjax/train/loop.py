@@ -130,7 +130,8 @@ def run_stage(
             done += 1
             ledger.enter(done, metrics)
             if not counted:
-                ledger.pace.flops = flops_of(step, len(spread.devices), state, frozen, fed)
+                times = len(spread.devices) * stage.schedule.accumulate
+                ledger.pace.flops = flops_of(step, times, state, frozen, fed)
                 counted = True
             checkpoints.check()
             late = checkpoint_every is None and time.monotonic() - saved_at > checkpoint_seconds

@@ -97,8 +97,8 @@ def _body(run: Run, title: str) -> str:
         "gates count as shut.</p>",
         _grid(_gates(run)),
         "<h2>Do the boxes do anything?</h2>",
-        "<p>This network is told how its cells lie in the boxes, so that it looks into them from "
-        "the first step: what counts is how attention changes.</p>"
+        "<p>This network is told how its cells lie in the boxes and leans towards them from the "
+        "first step: what counts is how attention changes.</p>"
         if run.setting("box_geometry") is True
         else "",
         _grid(_heeded(run)),
@@ -228,7 +228,10 @@ def _heeded(run: Run) -> Iterator[str]:
             _line(run, name, f"timestep {name.rpartition('/t')[2]}", colour=at, dash=at % DASHES)
             for at, name in enumerate(levels)
         ]
-        lines.append(even)
+        last = len(levels)
+        lines.append(
+            _line(run, "attention/chance", "chance: their area", colour=last, dash=last % DASHES)
+        )
         yield line_chart(
             "The same by noise level", [one for one in lines if one is not None], zero=True
         )

@@ -185,8 +185,8 @@ def _rate(run: Run) -> Iterator[Cause]:
         return
     why = (
         f"Too few steps at too small a rate: the learning rates of {run.step:,} steps add up to "
-        f"{reach:.3g}, and Adam moves a gate no further than that; in practice much less, because "
-        "noise drives it back and forth."
+        f"{reach:.3g}, and Adam moves no number further than that; in practice much less, "
+        "because noise drives it back and forth."
     )
     yield Cause(likely=reach < 10 * SHUT, why=why, change=change)
 

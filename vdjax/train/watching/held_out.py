@@ -195,7 +195,9 @@ class Painter:
         return np.concatenate(pictures)[: len(held_out)]
 
     @partial(jit, static_argnums=0)
-    def _paint(self, params, frozen, rows, empty_ids, noise, switch):
+    def _paint(
+        self, params: Any, frozen: Any, rows: Any, empty_ids: Any, noise: Any, switch: Any
+    ) -> Any:
         nobody = jnp.zeros_like(rows["present"])
         without = {**rows, "ids": jnp.broadcast_to(empty_ids, rows["ids"].shape), "present": nobody}
         both = {name: jnp.concatenate([without[name], rows[name]]) for name in rows}

@@ -131,7 +131,8 @@ def _inside(
     for maps in record.maps.values():
         heat = maps[..., place::places].sum(-1).mean(2)[:, 0]
         shares.append(mass_in_box(heat, [box] * len(heat)))
-    return np.mean(shares, axis=0)
+    mean: np.ndarray = np.stack(shares).mean(axis=0)
+    return mean
 
 
 @dataclass(frozen=True, kw_only=True)
