@@ -50,6 +50,18 @@ def test_the_share_of_waiting_is_of_the_same_time(clock):
     assert paced(clock, [0.5] * 30).rates()["wait_share"] == 0
 
 
+def test_looking_on_is_not_training(clock):
+    """What watchers took between two steps is left out of the speed of the steps around them."""
+    pace = paced(clock, [0.5] * 10)
+    clock.now += 30.5  # half a second for the step, the rest for the watchers
+    pace.finished(11, clock.now)
+    pace.leave_out(30.0)
+    assert pace.rates()["samples_per_second"] == pytest.approx(16)
+    clock.now += 0.5
+    pace.finished(12, clock.now)
+    assert pace.rates()["samples_per_second"] == pytest.approx(16)
+
+
 def test_the_line_says_all_of_it(clock):
     pace = paced(clock, [0.5] * 30, total=7230, held=0.125)
     assert pace.line() == "30/7230  ETA 1:00:00  16.0 samples/s  0.5 s/step  waiting 25 %"

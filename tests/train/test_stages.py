@@ -15,6 +15,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 import vdjax
+from vdjax.data.prepare import close_up
 from vdjax.data.storybook import BACKGROUNDS, NAMES, StorybookWorld
 from vdjax.errors import UserError
 from vdjax.ground.tokens import GroundingNet
@@ -25,7 +26,7 @@ from vdjax.model.unet3d import UNet3D, UNet3DConfig
 from vdjax.systems import loaded
 from vdjax.train import autoencoder, stages, workers
 from vdjax.train.autoencoder import AutoencoderStage
-from vdjax.train.cache import MAX_ENTITIES, NOBODY, Samples, cached_samples, close_up, fingerprint
+from vdjax.train.cache import MAX_ENTITIES, NOBODY, Samples, cached_samples, fingerprint
 from vdjax.train.clip import ANY, CLIPStage
 from vdjax.train.guided import GuidedStage, emphasis_inside, opened
 from vdjax.train.prior import PriorStage

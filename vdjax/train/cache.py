@@ -19,8 +19,8 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 
+from vdjax.data.prepare import WHOLE, close_up
 from vdjax.data.storybook import BACKGROUNDS, NAMES, StorybookWorld
 from vdjax.files import replace_file
 from vdjax.ground.tokenizer import Tokenizer
@@ -28,9 +28,7 @@ from vdjax.model.hf import CLIP, Autoencoder
 from vdjax.train.workers import in_order
 
 MAX_ENTITIES = 7  # per scene, as vdjax.plan allows; the background is the eighth token
-CROP_MARGIN = 0.06  # of the box side, added around an entity's box before CLIP sees it
 NOBODY = -1
-WHOLE = np.array([0.0, 0.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -173,21 +171,6 @@ def _encode(
                 f"ETA {(count - done) / rate:.0f} s"
             )
     return Samples(**{name: np.concatenate(parts) for name, parts in columns.items()})
-
-
-def close_up(frame: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    """The part of a frame inside and a little around a box, as a square picture of `size` pixels.
-
-    The picture keeps the entity's aspect: it is cut as a square around the box where the frame
-    allows.
-    """
-    height, width = frame.shape[:2]
-    x0, y0, x1, y1 = (float(v) for v in box)
-    half = max((x1 - x0) * width, (y1 - y0) * height) * (0.5 + CROP_MARGIN)
-    cx, cy = (x0 + x1) / 2 * width, (y0 + y1) / 2 * height
-    region = (max(cx - half, 0), max(cy - half, 0), min(cx + half, width), min(cy + half, height))
-    picture = Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR, box=region)
-    return np.asarray(picture)
 
 
 def _padded(rows: np.ndarray, multiple: int) -> np.ndarray:

@@ -178,6 +178,12 @@ class Pace:
         if step == self._start + 2:
             self._marks.popleft()  # the first step was compiled, too
 
+    def leave_out(self, seconds: float) -> None:
+        """Do not count so much of the last step: something else was done while it was entered."""
+        *before, last = self._marks
+        self._marks.clear()
+        self._marks.extend([*((when + seconds, held) for when, held in before), last])
+
     def rates(self) -> dict[str, float]:
         (began, held), (ended, held_since) = self._marks[0], self._marks[-1]
         seconds = max(ended - began, 1e-9)

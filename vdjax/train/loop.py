@@ -139,7 +139,11 @@ def run_stage(
             due = bool(overdue) or any(n and done % n == 0 for n in (checkpoint_every, keep_every))
             if due or observing.due(done):
                 # What is saved has been judged, and logged: nothing of it is done again.
-                ledger.settle(observing(done, state, frozen))
+                began = time.monotonic()
+                seen = observing(done, state, frozen)
+                looked = time.monotonic() - began
+                ledger.settle(seen)
+                ledger.pace.leave_out(looked)
             if due:
                 save()
                 agree.forget()

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, Int
 
-from vdjax.train.cache import NOBODY, WHOLE, Samples
+from vdjax.data.prepare import WHOLE
+from vdjax.train.cache import NOBODY, Samples
 
 
 class LayoutData(Protocol):
