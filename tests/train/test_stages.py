@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import asdict, replace
 from functools import partial
@@ -33,7 +34,7 @@ from vdjax.train.prior import PriorStage
 from vdjax.train.rows import StorybookRows
 from vdjax.train.ship import ship
 from vdjax.train.stage import Schedule
-from vdjax.train.state import create_state, make_train_step
+from vdjax.train.state import create_state, in_dtype, make_train_step
 from vdjax.weights import presets
 from vdjax.weights.presets import Preset
 from vdjax.weights.store import load_tree, save_tree, verify
@@ -697,7 +698,8 @@ def test_the_loss_heeds_cells_inside_present_boxes_more():
     assert float(weights.mean()) == pytest.approx(1.0)
     inside, outside = weights[0, :, :, :2], weights[0, :, :, 2:]
     np.testing.assert_allclose(inside, 3 * outside, rtol=1e-6)
-    np.testing.assert_allclose(weights[1], outside[0, 0, 0, 0], rtol=1e-6)  # nobody there
+    np.testing.assert_allclose(weights.mean(axis=(1, 2, 3, 4)), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(weights[1], 1.0, rtol=1e-6)  # nobody there
 
 
 def test_a_step_has_the_same_batch_again_and_another_step_another(guided):
@@ -814,3 +816,32 @@ def test_remat_computes_a_unets_levels_twice(chain, name):
         return str(program).count("conv_general_dilated[")
 
     assert convolutions("nothing_saveable") > convolutions(None)
+
+
+def test_the_guided_loss_is_the_mean_of_the_losses_of_its_rows(chain):
+    """With what it draws beside them: so it may be cut, for devices or for parts."""
+    schedule = Schedule(steps=1, batch_size=4, learning_rate=1e-3)
+    stage = stages.Workshop(chain[0], TINY, COUNTS, print).stage("guided", schedule)
+    params, frozen = stage.init()
+    key, batch = jax.random.key(7), stage.batch(0)
+    loss = jax.jit(stage.loss)
+    by_itself, _ = loss(params, frozen, batch, key)
+    drawn = {**batch, **stage.draw(key, batch)}
+    given, _ = loss(params, frozen, drawn, key)
+    assert float(given) == pytest.approx(float(by_itself), rel=1e-5)
+    rows = [{name: x[i : i + 1] for name, x in drawn.items()} for i in range(4)]
+    parts = [float(loss(params, frozen, row, key)[0]) for row in rows]
+    assert np.mean(parts) == pytest.approx(float(given), rel=1e-5)
+    assert len(set(parts)) == 4
+
+
+def test_the_guided_unet_computes_in_the_precision_asked_for(chain):
+    def convolutions(precision: str) -> set[str]:
+        schedule = Schedule(steps=1, batch_size=2, learning_rate=1e-3, precision=precision)
+        stage = stages.Workshop(chain[0], TINY, COUNTS, print).stage("guided", schedule)
+        both = in_dtype(stage.init(), precision)
+        program = str(jax.make_jaxpr(stage.loss)(*both, stage.batch(0), jax.random.key(0)))
+        return set(re.findall(r":(\w+)\[[^\]]*\] = conv_general_dilated", program))
+
+    assert convolutions("bfloat16") == {"bf16"}
+    assert convolutions("float32") == {"f32"}

@@ -299,6 +299,8 @@ class SpatialTransformer(nn.Module):
         if grounding is not None and self.box_geometry:
             grounding, pictures, boxes = unpack(grounding, self.picture_waves)
             geometry = BoxGeometry.of(boxes, x.shape[2], x.shape[3], pictures)
+            # The codes of cells are float32: left so, they would widen all that follows.
+            geometry = jax.tree_util.tree_map(lambda leaf: leaf.astype(x.dtype), geometry)
         h = block(h, text, grounding, geometry)
         # Zero at the start, as in latent diffusion: an untrained transformer changes nothing.
         h = nn.Dense(channels, kernel_init=nn.initializers.zeros, name="proj_out")(h)

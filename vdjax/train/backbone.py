@@ -86,21 +86,36 @@ class BackboneStage:
         return tree, self._config()
 
 
-def diffusion_loss(preset: Preset, predict, latents, key, *, noisier: float = 1.0, emphasis=1.0):
-    """Min-SNR weighted squared error at timesteps spread over the batch.
+def diffusion_draws(
+    preset: Preset, shape: tuple[int, ...], key: jax.Array, *, noisier: float = 1.0
+) -> dict[str, jax.Array]:
+    """All that `diffusion_loss` takes from chance for a batch of latents of that shape.
 
     Timesteps are spread evenly, or, with `noisier` above 1, with a density that rises as its power
-    less one. `emphasis` weighs the cells of the latents.
+    less one.
     """
-    latents = latents.astype(jnp.float32)
-    batch = latents.shape[0]
+    batch, count = shape[0], preset.noise.num_train_timesteps
     time_key, noise_key = jax.random.split(key)
-    count = preset.noise.num_train_timesteps
     # One timestep from each of `batch` equal slices: every step sees all noise levels.
     slices = (jnp.arange(batch, dtype=jnp.float32) + jax.random.uniform(time_key, (batch,))) / batch
-    slices = slices ** (1.0 / noisier)
-    timesteps = jnp.minimum((slices * count).astype(jnp.int32), count - 1)
-    noise = shared_noise(noise_key, latents.shape, preset.shared_noise)
+    timesteps = (slices ** (1.0 / noisier) * count).astype(jnp.int32)
+    return {
+        "timesteps": jnp.minimum(timesteps, count - 1),
+        "noise": shared_noise(noise_key, shape, preset.shared_noise),
+    }
+
+
+def diffusion_loss(
+    preset: Preset, predict, latents, key, *, drawn=None, noisier: float = 1.0, emphasis=1.0
+):
+    """Min-SNR weighted squared error at timesteps spread over the batch.
+
+    What is `drawn` has a row for each of the batch's; without it, it is drawn here, from the key
+    (`diffusion_draws`). `emphasis` weighs the cells of the latents.
+    """
+    latents = latents.astype(jnp.float32)
+    drawn = drawn or diffusion_draws(preset, latents.shape, key, noisier=noisier)
+    timesteps, noise = drawn["timesteps"], drawn["noise"]
     bars = jnp.asarray(alphas_cumprod(preset.noise))
     noisy, velocity = add_noise(latents, noise, timesteps, bars)
     target, weight = target_and_weight(

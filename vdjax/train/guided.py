@@ -22,10 +22,11 @@ from vdjax.model.boxes import cells_inside
 from vdjax.model.hf import CLIP
 from vdjax.model.params import GATED, PICTURES, TEMPORAL, merge_params, split_params
 from vdjax.model.unet3d import UNet3D
-from vdjax.train.backbone import diffusion_loss
+from vdjax.train.backbone import diffusion_draws, diffusion_loss
 from vdjax.train.partition import ADAPTERS, joined, partition
 from vdjax.train.rows import LayoutData
 from vdjax.train.stage import Schedule, listed
+from vdjax.train.state import in_dtype
 from vdjax.weights.presets import Preset
 
 CENTRE_SIDE = 0.3
@@ -97,7 +98,8 @@ def emphasis_inside(
     inside = cells_inside(jnp.where(present[..., None], boxes, 0.0)[..., :-1, :], height, width)
     weights = 1.0 + emphasis * inside.max(axis=-1)
     weights = weights.reshape(*boxes.shape[:2], height, width, 1)
-    return weights / weights.mean()
+    # Of each row alone: a batch may be cut into parts that know nothing of each other.
+    return weights / weights.mean(axis=(1, 2, 3, 4), keepdims=True)
 
 
 def told(boxes: np.ndarray, place: str) -> np.ndarray:
@@ -191,19 +193,24 @@ class GuidedStage:
             "has_image": np.broadcast_to(has_image, entities),
         }
 
+    def draw(self, key, shapes):
+        shape = shapes["latents"].shape
+        return diffusion_draws(self.preset, shape, key, noisier=self.recipe.noisier)
+
     def loss(self, params, frozen, batch, key):
         r = self.recipe
         states, _ = CLIP(self.preset.scene_text).text(frozen["text"], batch["ids"])
         fields = Grounding.__dataclass_fields__
         unet, net = networks(params, frozen)
-        tokens = GroundingNet(self.preset.grounding).apply(
-            {"params": net}, Grounding(**{name: batch[name] for name in fields})
-        )
+        dtype = self.schedule.precision
+        known = in_dtype({name: batch[name] for name in fields}, dtype)
+        tokens = GroundingNet(self.preset.grounding).apply({"params": net}, Grounding(**known))
 
         def predict(noisy, timesteps):
-            return UNet3D(self.preset.unet, remat=self.schedule.remat).apply(
-                {"params": unet}, noisy, timesteps, states, tokens, video=r.video
-            )
+            given = in_dtype((noisy, timesteps, states, tokens), dtype)
+            unet3d = UNet3D(self.preset.unet, remat=self.schedule.remat)
+            guess = unet3d.apply({"params": unet}, *given, video=r.video)
+            return jnp.asarray(guess, jnp.float32)
 
         height, width = batch["latents"].shape[2:4]
         loss, metrics = diffusion_loss(
@@ -211,6 +218,7 @@ class GuidedStage:
             predict,
             batch["latents"],
             key,
+            drawn={name: batch[name] for name in ("timesteps", "noise") if name in batch},
             noisier=r.noisier,
             emphasis=emphasis_inside(batch["inside"], batch["present"], height, width, r.emphasis),
         )
