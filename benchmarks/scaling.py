@@ -187,7 +187,8 @@ def compile_step(case: Case) -> tuple[Compiled, dict[str, int]]:
     }
     step = make_train_step(partial(loss_of, case, preset), schedule, over, draw=draw)
     began = time.monotonic()
-    traced = step.program().trace(state, frozen, batch)  # type: ignore[attr-defined]
+    program = step.program() if hasattr(step, "program") else step  # one device has options of ours
+    traced = program.trace(state, frozen, batch)
     # A step that we cut is traced for one device, another one for all of them.
     share = 1 if case.fsdp == 1 else case.devices
     operations = count_flops(traced.jaxpr.jaxpr) / share

@@ -18,7 +18,6 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from vdjax.errors import UserError
-from vdjax.runtime import jit
 
 PyTree = Any
 KINDS = ("mesh", "pmap")
@@ -117,14 +116,25 @@ def _program(
             function, in_axes=(None, 0), devices=devices
         )
         return mapped
+    program = _over_mesh(function, _mesh(devices))
+    each = NamedSharding(_mesh(devices), PartitionSpec(AXIS))
+    return lambda shared, rows: program(shared, jax.device_put(rows, each))
+
+
+def _over_mesh(function: Callable[[PyTree, PyTree], PyTree], mesh: Mesh) -> Any:
+    """`jit` of `function` on each device's own row.
+
+    Rows differ in how many steps their gates are on, so their loops are of different lengths:
+    nothing between the devices may wait for all of them, and nothing does.
+    """
 
     def on_one_device(shared: PyTree, rows: PyTree) -> PyTree:
         return jax.tree_util.tree_map(lambda leaf: leaf[None], function(shared, _row(rows, 0)))
 
-    mesh, each = _mesh(devices), PartitionSpec(AXIS)
-    # Rows differ in how many steps their gates are on, so their loops are of different lengths:
-    # nothing between the devices may wait for all of them, and nothing does.
-    program = jit(
+    each = PartitionSpec(AXIS)
+    # Not `vdjax.runtime.jit`: with its options for a CPU, two runs of one program at the same time
+    # spoil one another's matrix products (jaxlib 0.10.2; storybook's latents off by 1 and more).
+    return jax.jit(
         jax.shard_map(
             on_one_device,
             mesh=mesh,
@@ -133,8 +143,3 @@ def _program(
             check_vma=False,
         )
     )
-
-    def run(shared: PyTree, rows: PyTree) -> PyTree:
-        return program(shared, jax.device_put(rows, NamedSharding(mesh, each)))
-
-    return run

@@ -58,6 +58,7 @@ class Checkpoints:
 
         logging.getLogger("absl").setLevel(logging.CRITICAL)
         self._ocp, self._config, self._report = ocp, config, report
+        self._full = False
         self.folder = Path(folder).absolute()
         self._saving = 0
         options = ocp.CheckpointManagerOptions(
@@ -159,6 +160,8 @@ class Checkpoints:
             with contextlib.suppress(Exception):  # told already
                 self._manager.close()
             gc.collect()  # writes that were given up end here, not in the midst of Python's end
+            if self._full:
+                self._sweep()  # what they wrote until they ended
 
     def _about(self, step: int) -> tuple[dict[str, Any], int | None]:
         counted = (self.folder / str(step) / "data").exists()
@@ -228,6 +231,10 @@ class Checkpoints:
                     (path / SUMS).write_text(json.dumps(_sums(path)))
                     return
 
+    def _sweep(self) -> None:
+        for path in self.folder.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(path, ignore_errors=True)
+
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
         """A sentence where there is no room, and the room of what was half written."""
@@ -236,8 +243,8 @@ class Checkpoints:
         except Exception as error:
             if not any(words in str(error) for words in NO_ROOM):
                 raise
-            for path in self.folder.glob("*.orbax-checkpoint-tmp*"):
-                shutil.rmtree(path, ignore_errors=True)
+            self._full = True
+            self._sweep()
             last = f"step {self.steps[-1]} is whole, and" if self.steps else "there is none yet:"
             raise OutputError(
                 f"cannot write checkpoint {self.folder}/{self._saving}: no room left on the disk; "

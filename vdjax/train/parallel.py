@@ -170,7 +170,7 @@ class MeshSpread(Spread):
                 out_specs=everywhere,
                 check_vma=False,
             )
-            return jit(parts, donate_argnums=0)
+            return self._jit(parts)
 
         def kept_in_place(state: PyTree, frozen: PyTree, batch: PyTree):
             def keep(leaf: jax.Array) -> jax.Array:
@@ -179,7 +179,13 @@ class MeshSpread(Spread):
             # The next step is this one's program only if its state lies where this one's lay.
             return jax.tree_util.tree_map(keep, step(state, frozen, batch))
 
-        return jit(kept_in_place, donate_argnums=0)
+        return self._jit(kept_in_place)
+
+    def _jit(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        # With our options for a CPU, runs of one program side by side spoil one another's matrix
+        # products (jaxlib 0.10.2; met in sampling over several devices of a CPU).
+        compiled = jit if len(self.devices) == 1 else jax.jit
+        return compiled(step, donate_argnums=0)
 
     def fetch(self, tree: PyTree) -> PyTree:
         def whole(leaf: Any) -> np.ndarray:
