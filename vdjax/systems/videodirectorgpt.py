@@ -7,8 +7,8 @@ the layout guiding the first alpha·N steps (section 3.2 and appendix J.1); deco
 On one device a scene goes step by step (`Sampler.stream`), watched or not: it can be stopped
 between two steps, a film that no layout guides compiles no gated program, and `Sampler.denoise`
 would be a second program to compile (storybook on two cores: 30 s beside 22 s) for no gain in time
-(4.1 s and 4.2 s a scene). Over several devices a scene does go in that one program, in which each row has its
-own number of gated steps and no device waits for another.
+(4.1 s and 4.2 s a scene). Over several devices a scene does go in that one program, in which each
+row has its own number of gated steps and no device waits for another.
 """
 
 from __future__ import annotations
