@@ -22,7 +22,10 @@ COMPILATION_CACHE_BYTES = 1 << 30
 
 FAST_CPU = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """Gives XLA's matrix products on a CPU to YNNPACK: a denoising step then takes 0.65 to 0.7 of the
-time (jaxlib 0.10.2, two cores with AVX2). Its other values, and these together, were slower."""
+time (jaxlib 0.10.2, two cores with AVX2). Its other values, and these together, were slower.
+
+Not for programs that run side by side, over several devices of a CPU or from several threads: there
+they spoil one another's numbers (jaxlib 0.10.2)."""
 
 _REPORTED = ("jax", "jaxlib", "flax", "diffusers", "transformers", "numpy", "pillow")
 
