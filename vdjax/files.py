@@ -1,12 +1,15 @@
-"""Writing a file so that a failure is told in a sentence and leaves nothing behind."""
+"""Files that appear whole or not at all, and locks that go with their process."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from vdjax.errors import OutputError
 
@@ -38,6 +41,49 @@ def replace_file(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             work.unlink()
+
+
+def lock(
+    path: Path, *, wait: bool = False, unlocked: Callable[[str], None] | None = None
+) -> BinaryIO | None:
+    """The file at `path`, locked until it is closed or the process ends, however that ends.
+
+    None if another has it: `holder(path)` says who. On a file system without locks `unlocked` is
+    told why, and the file comes unlocked.
+
+    Raises:
+        OutputError: the file cannot be written, or there are no locks and nobody to be told.
+    """
+    import fcntl
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+b")
+    except OSError as error:
+        raise output_error(error, path) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        file.close()
+        return None
+    except OSError as error:
+        if unlocked is None:
+            file.close()
+            raise output_error(error, path) from error
+        unlocked(str(error.strerror))
+    with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+        file.flush()
+    return file
+
+
+def holder(path: Path) -> str:
+    """Who has the lock at `path`, as far as that was written."""
+    with contextlib.suppress(OSError):
+        if said := path.read_text(encoding="utf-8", errors="replace"):
+            return said
+    return "another process"
 
 
 def umask() -> int:

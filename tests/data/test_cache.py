@@ -358,7 +358,7 @@ def test_two_builders_in_one_folder_are_refused_and_the_first_is_not_harmed(
     root, folder = folder_of(9), tmp_path / "cache"
     builder = start(root, folder, 0.3)
     builder.stdout.readline()
-    with pytest.raises(UserError, match=f"process {builder.pid} encodes into .*: wait until"):
+    with pytest.raises(UserError, match=f"process {builder.pid} on .* encodes into .*: wait until"):
         build(open_data(root), folder, networks, shard_size=3, report=silent)
     assert len(open_cache(folder)) in (6, 12)  # what is there may be read meanwhile
     data = build(open_data(root), folder, networks, shard_size=3, wait=True, report=silent)

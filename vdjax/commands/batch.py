@@ -108,10 +108,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _director(options: argparse.Namespace) -> Any:
-    from vdjax.commands.plan import _director_options
+    from vdjax.commands.plan import director_options
     from vdjax.plan.directors import get_director
 
-    return get_director(options.director, **_director_options(options))
+    return get_director(options.director, **director_options(options))
 
 
 def _tell(line: str) -> None:

@@ -139,7 +139,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from vdjax.files import replace_file
     from vdjax.plan.directors import get_director
 
-    given = _director_options(options)
+    given = director_options(options)
     given.pop("on_scenes", None)
     director = get_director(options.director, **given)
     result = measure(
@@ -164,7 +164,7 @@ def make_plan(options: argparse.Namespace, seed: int) -> tuple[VideoPlan, dict[s
     from vdjax.plan import plan
     from vdjax.plan.directors import get_director
 
-    director = get_director(options.director, **_director_options(options))
+    director = get_director(options.director, **director_options(options))
     made = plan(_prompt(options.prompt), director=director, seed=seed)
     return made, dict(getattr(director, "last_report", {}))
 
@@ -175,7 +175,7 @@ def report_warnings(made: VideoPlan) -> None:
         print(f"warning: {warning}", file=sys.stderr)
 
 
-def _director_options(options: argparse.Namespace) -> dict[str, Any]:
+def director_options(options: argparse.Namespace) -> dict[str, Any]:
     """What was given for this director; an option that is another's is refused there."""
     given = {
         name: value

@@ -7,22 +7,19 @@ they were made from; another source is refused, never mixed in. One process buil
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vdjax.data.encoded import EncodedData, Shard, read_shard, write_shard
 from vdjax.data.encoding import Encoder, Part, Selection, encode_part
 from vdjax.data.prepare import LEAST_AREA, MOST_ENTITIES
 from vdjax.data.sample import Fault, Reader, told
 from vdjax.errors import UserError
-from vdjax.files import output_error, replace_file
+from vdjax.files import holder, lock, replace_file
 
 SHARD = 512
 """Samples to a shard: some 10 MB at 32 × 32 latents, and what a killed build loses at most."""
@@ -234,31 +231,19 @@ def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-@contextlib.contextmanager
-def _locked(folder: Path, wait: bool, report: Report) -> Iterator[None]:
-    """A lock that goes with its process, however it ends."""
+def _locked(folder: Path, wait: bool, report: Report) -> BinaryIO:
     path = folder / LOCK
-    with contextlib.ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(open(path, "a+", encoding="utf-8"))
-        except OSError as error:
-            raise output_error(error, path) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            file.seek(0)
-            raise UserError(
-                f"process {file.read().strip() or '?'} encodes into {folder}: wait until it ends, "
-                "stop it, or choose another folder"
-            ) from error
-        except OSError as error:
-            report(f"{folder} cannot be locked ({error.strerror}): let no other build there")
-        with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-        yield
+
+    def unlocked(reason: str) -> None:
+        report(f"{folder} cannot be locked ({reason}): let no other build there")
+
+    held = lock(path, wait=wait, unlocked=unlocked)
+    if held is None:
+        raise UserError(
+            f"{holder(path)} encodes into {folder}: wait until it ends, stop it, or choose another "
+            "folder"
+        )
+    return held
 
 
 def _stop(name: str) -> Callable[[str, Fault], None]:

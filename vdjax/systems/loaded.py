@@ -28,7 +28,7 @@ from vdjax.ground.tokens import Grounding, GroundingNet, picture_variance
 from vdjax.model.hf import CLIP, Autoencoder
 from vdjax.model.params import fill_params, init_unet
 from vdjax.model.unet3d import UNet3D
-from vdjax.runtime import jit
+from vdjax.runtime import Compiled, jit
 from vdjax.systems.memory import check_memory
 from vdjax.weights.parts import KNOWN, Part, clip_parts, read_parts, tokenizer_of
 from vdjax.weights.presets import (
@@ -201,6 +201,11 @@ class LoadedModel:
     ) -> UInt8[np.ndarray, "frame pixel_height pixel_width 3"]:
         """Latents to frames of 0..255."""
         return np.asarray(self._programs.decode(self.part("autoencoder"), latents))
+
+    @property
+    def decoder(self) -> Compiled:
+        """What `decode` runs: the autoencoder's parameters and latents in, frames out."""
+        return self._programs.decode
 
     def compile_decoder(self, latents: Float[Array, "frame height width channel"]) -> None:
         """Compile `decode` for such latents, and run nothing."""

@@ -300,7 +300,7 @@ def render_together(
         progress(label, len(latents), len(rows))
     clock.lap("denoise")
     weights = over.place(model.part("autoencoder"))
-    decoded = over.rounds(model._programs.decode, weights, latents)
+    decoded = over.rounds(model.decoder, weights, latents)
     clips = [clip for some in decoded for clip in some]
     clock.lap("decode")
     per_step = round(float(np.median(round_seconds)) / sampler.num_evaluations, 4)

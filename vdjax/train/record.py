@@ -8,20 +8,18 @@ checkpoint that a run resumes from: the steps after it come again.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import math
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vdjax.errors import UserError
-from vdjax.files import output_error, replace_file
+from vdjax.files import holder, lock, output_error, replace_file
 from vdjax.runtime import versions
 from vdjax.train.parallel import Spread
 from vdjax.train.stage import Stage, listed
@@ -65,9 +63,10 @@ class Record:
 
     def __exit__(self, *error: object) -> None:
         self._curves.close()
-        for file in (self._log, self._lock):
-            if file is not None:
-                os.close(file)
+        if self._log is not None:
+            os.close(self._log)
+        if self._lock is not None:
+            self._lock.close()
         self._log = self._lock = None
 
     def check(self, config: Mapping[str, Any]) -> None:
@@ -138,28 +137,19 @@ class Record:
             self._curves.flush()
 
 
-def _locked(folder: Path, report: Callable[[str], None]) -> int:
-    """A lock that goes with its process, however it ends: its open file."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise output_error(error, folder / LOCK) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(file, 200).decode(errors="replace") or "another process"
-        os.close(file)
+def _locked(folder: Path, report: Callable[[str], None]) -> BinaryIO:
+    path = folder / LOCK
+
+    def unlocked(reason: str) -> None:
+        report(f"{folder} cannot be locked ({reason}): let no other run write there")
+
+    held = lock(path, unlocked=unlocked)
+    if held is None:
         raise UserError(
-            f"{folder} is in use by another run ({holder}): wait until it ends, stop it, or choose "
-            "another folder"
-        ) from error
-    except OSError as error:
-        report(f"{folder} cannot be locked ({error.strerror}): let no other run write there")
-    with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
-        os.ftruncate(file, 0)
-        os.write(file, f"process {os.getpid()} on {socket.gethostname()}".encode())
-    return file
+            f"{folder} is in use by another run ({holder(path)}): wait until it ends, stop it, or "
+            "choose another folder"
+        )
+    return held
 
 
 def _changed(

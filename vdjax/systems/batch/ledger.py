@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vdjax.errors import UserError
-from vdjax.files import output_error, replace_file
+from vdjax.files import lock, replace_file
 from vdjax.media.folder import RECORD, check_destination
 from vdjax.systems.batch.asks import Ask
 
@@ -65,16 +65,16 @@ class Ledger:
 
         None where another process has it, or it is open no more.
         """
-        lock = _lock(self.folder / NOTES / f"{ask.id}.lock", wait=False)
-        if lock is None:
+        held = lock(self.folder / NOTES / f"{ask.id}.lock")
+        if held is None:
             return None
         # Only now: another process may have finished it since it was last looked at.
         if not self.is_open(ask):
-            lock.close()
+            held.close()
             return None
         self._sweep(ask)
         self._write(ask, {"state": "started"})
-        return lock
+        return held
 
     def fail(self, ask: Ask, reason: str, details: str | None = None) -> None:
         """Note that a claimed prompt gave no film, and why; `details` help to find the fault."""
@@ -91,7 +91,7 @@ class Ledger:
         """
         path = self.folder / MANIFEST
         # Read and written by one process at a time, or an older view could replace a newer one.
-        gate = _lock(self.folder / NOTES / ".manifest", wait=True)
+        gate = lock(self.folder / NOTES / ".manifest", wait=True)
         assert gate is not None
         with gate:
             films = [self._entry(ask) for ask in self.asks]
@@ -171,26 +171,6 @@ class Ledger:
         for path in self.folder.iterdir():
             if left.fullmatch(path.name):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _lock(path: Path, *, wait: bool) -> BinaryIO | None:
-    """The file at `path`, locked until it is closed or the process ends; None if another has it."""
-    import fcntl
-
-    file = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        return file
-    except BlockingIOError:
-        if file is not None:
-            file.close()
-        return None
-    except OSError as error:
-        if file is not None:
-            file.close()
-        raise output_error(error, path) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
