@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import shutil
 import time
@@ -16,6 +17,17 @@ from vdjax.errors import OutputError, UserError
 from vdjax.train.checkpoints import Checkpoints
 from vdjax.train.stage import Schedule
 from vdjax.train.state import TrainState, create_state
+
+# What orbax gave up, when it could not read or write, ends after it has left, with nobody to tell.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _ends_here():
+    """And it ends in the test that it belongs to."""
+    yield
+    gc.collect()
+
 
 CONFIG = {"config": {"width": 3, "sizes": [1, 2]}, "seed": 0}
 
@@ -254,10 +266,6 @@ def test_a_state_of_another_shape_is_not_taken_for_damage(keeper, folder):
 # --- room ----------------------------------------------------------------------------------------
 
 
-# Writes that orbax has given up end after it has left, and find nobody to tell.
-nobody_is_told = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
 @pytest.fixture
 def no_room():
     """Files may not grow beyond 16 kB from the call on, as on a full disk, until the test ends."""
@@ -266,7 +274,6 @@ def no_room():
     resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
 
-@nobody_is_told
 @pytest.mark.parametrize("told_by", ["check", "save", "close"])
 def test_no_room_is_told_in_a_sentence_and_the_last_one_stays(keeper, folder, no_room, told_by):
     saved(keeper, 3, width=WIDE)
@@ -288,7 +295,6 @@ def test_no_room_is_told_in_a_sentence_and_the_last_one_stays(keeper, folder, no
     assert_same(restored(keeper, WIDE), state_at(3, WIDE))
 
 
-@nobody_is_told
 def test_trouble_in_writing_does_not_hide_what_ended_training(keeper, no_room):
     with pytest.raises(KeyError, match="first"), keeper() as checkpoints:
         no_room()
