@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
 from vdjax.errors import UserError
 from vdjax.plan import plan
+from vdjax.systems.loaded import load
 from vdjax.train import ablate as module
-from vdjax.train.ablate import ABLATIONS, PAPER, ablate, format_table, over_seeds, placed
+from vdjax.train.ablate import (
+    ABLATIONS,
+    PAPER,
+    ablate,
+    format_table,
+    over_seeds,
+    placed,
+    share_of,
+)
 from vdjax.train.guided import CENTRE_SIDE, Recipe
+from vdjax.train.layout import layout_stage
 from vdjax.train.partition import counted
+from vdjax.train.stage import Schedule
+
+SCHEDULE = Schedule(steps=1, batch_size=2, learning_rate=1e-3)
 
 
 def test_an_interval_over_seeds_is_students():
@@ -61,15 +75,18 @@ def test_a_table_says_what_was_measured_and_what_was_not():
         "steps": 10,
         "batch_size": 4,
         "plans": 6,
+        "shares": {"told by text": 0.165},
         "arms": {"told by text": [figures] * 3},
     }
     head, titles, row = format_table(result).splitlines()
     assert "3 seeds, 10 steps of 4, 6 held-out plans" in head
-    assert titles.split()[:2] == ["mean", "IoU"]
+    assert titles.split()[:3] == ["trained", "mean", "IoU"]
     assert row.split() == [
         "told",
         "by",
         "text",
+        "16",
+        "%",
         "0.50",
         "[0.50,",
         "0.50]",
@@ -93,3 +110,15 @@ def test_wrong_questions_are_refused_before_any_work(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="at least 3"):
         ablate("alpha", tmp_path / "out", seeds=2)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("rule", ["0.05", "paper"])
+def test_the_smallest_share_still_moves_what_layouts_pass_through(rule):
+    """Frozen layers whose outputs are zero let nothing through, whatever learns behind them."""
+    model = load("storybook")
+    stage = layout_stage(model, SCHEDULE, [], Recipe(trained=rule))
+    trained, frozen = stage.init()
+    outputs = [path for path in flatten_dict(trained["unet"]) if "fuser" in path and "to_out" in path]
+    assert outputs
+    assert set(flatten_dict(trained["net"])).isdisjoint(flatten_dict(frozen["net"]))
+    assert share_of(stage) == pytest.approx(0.05 if rule == "0.05" else 0.17, abs=0.01)

@@ -28,7 +28,7 @@ from vdjax.files import replace_file
 from vdjax.model.params import merge_params
 from vdjax.plan import VideoPlan
 from vdjax.systems.loaded import LoadedModel, load
-from vdjax.train.guided import Recipe, told
+from vdjax.train.guided import GuidedStage, Recipe, told
 from vdjax.train.layout import layout_stage
 from vdjax.train.loop import run_stage
 from vdjax.train.stage import Schedule
@@ -63,8 +63,8 @@ PAPER = "the gates, on still pictures"
 ABLATIONS: dict[str, tuple[Arm, ...]] = {
     "share": (
         Arm(label="5 %", recipe=Recipe(trained="0.05")),
-        Arm(label="gates alone (13 %)", trained_as=PAPER),
-        Arm(label="guided attention (27 %)", recipe=Recipe(trained="guided")),
+        Arm(label="gates alone (the paper's 13 %)", trained_as=PAPER),
+        Arm(label="guided attention (its 27 %)", recipe=Recipe(trained="guided")),
         Arm(label="50 %", recipe=Recipe(trained="0.5")),
         Arm(label="all (100 %)", recipe=Recipe(trained="full")),
     ),
@@ -139,6 +139,7 @@ def ablate(
     model = load("storybook")
     workshop = Workshop(out, model.preset, {**SAMPLES, **(samples or {})}, report)
     arms: dict[str, Any] = {}
+    shares: dict[str, float] = {}
     for arm in ABLATIONS[name]:
         found = []
         for seed in range(seeds):
@@ -154,6 +155,7 @@ def ablate(
             report(f"{name}: {arm.label}, seed {seed}, in {folder}")
             rows = workshop.rows("clip" if arm.recipe.video else "image")
             stage = layout_stage(model, schedule, rows, arm.recipe)
+            shares[arm.label] = share_of(stage)
             weights = run_stage(stage, folder, report=report)
             found.append(_measured(model, weights, arm, folder, seed, plans, report))
         arms[arm.label] = [{key: one[key]["value"] for key, _ in FIGURES} for one in found]
@@ -164,11 +166,22 @@ def ablate(
         "seeds": seeds,
         "plans": plans,
         "samples": workshop.counts,
+        "shares": shares,
         "arms": arms,
     }
     replace_file(out / f"{name}.json", (json.dumps(result, indent=1) + "\n").encode())
     replace_file(out / f"{name}.txt", (format_table(result) + "\n").encode())
     return result
+
+
+def share_of(stage: GuidedStage) -> float:
+    """The part that learns of the parameters of the UNet and the grounding net."""
+
+    def size(tree: Any) -> int:
+        return sum(leaf.size for leaf in jax.tree_util.tree_leaves(tree))
+
+    trained, _ = stage.init()
+    return size(trained) / size((stage.start, stage.grounding_start))
 
 
 def _measured(
@@ -226,9 +239,9 @@ def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
 
 def format_table(result: Mapping[str, Any]) -> str:
     """The result of `ablate` as lines of a table."""
-    rows = [["", *(title for _, title in FIGURES)]]
+    rows = [["", "trained", *(title for _, title in FIGURES)]]
     for label, found in result["arms"].items():
-        row = [label]
+        row = [label, f"{100 * result['shares'][label]:.0f} %"]
         for key, _ in FIGURES:
             values = [one[key] for one in found if one[key] is not None]
             if len(values) < LEAST_SEEDS:

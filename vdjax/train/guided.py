@@ -151,17 +151,20 @@ class GuidedStage:
         gated, rest = split_params(self.start, GATED)
         if self.recipe.open_gate is not None:
             gated = opened(gated, self.recipe.open_gate)
-        whole = {"unet": merge_params(gated, rest), "net": self.grounding_start}
+        net: Any = self.grounding_start
+        pictures: Any = {}
+        if self.preset.grounding.picture_waves:
+            # Learnt from large batches; small ones would blur them again.
+            pictures, net = split_params(net, PICTURES)
+        whole = {"unet": merge_params(gated, rest), "net": net}
         trained, frozen = partition(whole, self.recipe.trained, seed=self.schedule.seed)
         if not self.recipe.video:  # the temporal layers are bypassed
             trained, frozen = (
                 {name: split_params(tree, TEMPORAL)[1] for name, tree in half.items()}
                 for half in (trained, frozen)
             )
-        if self.preset.grounding.picture_waves and "net" in trained:
-            # Learnt from large batches; small ones would blur them again.
-            pictures, net = split_params(trained["net"], PICTURES)
-            trained, frozen = {**trained, "net": net}, {**frozen, "net": pictures}
+        if pictures:
+            frozen = {**frozen, "net": merge_params(pictures, frozen.get("net", {}))}
         return trained, {**frozen, "text": self.text_params}
 
     def _drawn(self, step: int) -> tuple[np.random.Generator, np.ndarray]:
