@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from benchmarks import clip, compile_time, forward, machine, memory, options, results, step
+from benchmarks import (
+    clip,
+    compile_time,
+    forward,
+    machine,
+    memory,
+    options,
+    results,
+    step,
+    train,
+)
 
 # Processes that measure one side come first: later this one holds the weights of both.
 TABLES = {
@@ -14,6 +24,7 @@ TABLES = {
     "forward": forward,
     "step": step,
     "clip": clip,
+    "train": train,
 }
 
 

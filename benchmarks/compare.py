@@ -23,7 +23,7 @@ from benchmarks.table import NAMES, TIMED, Table, add_timed
 from benchmarks.theirs import Theirs, random_network, weights_of
 from benchmarks.timing import alternate
 from vdjax.weights.convert import unet3d
-from vdjax.weights.convert.rules import plan_conversion
+from vdjax.weights.convert.rules import Rule, plan_conversion
 
 MARGIN = 1.3
 """Memory that must be free, over what the weights of both sides take."""
@@ -55,9 +55,15 @@ def pair_of(size: Size, options: Options) -> Pair:
 
 def converted(size: Size, module) -> dict[str, Any]:
     """Our tree of PyTorch's weights."""
-    ours, weights = denoiser(size), weights_of(module)
+    ours = denoiser(size)
+    return converted_by(unet3d.rules_for(ours), unet3d.wanted(ours), module)
+
+
+def converted_by(rules: Sequence[Rule], wanted: Mapping[str, Any], module) -> dict[str, Any]:
+    """Our tree of a module's weights, by the rules of its kind."""
+    weights = weights_of(module)
     shapes = {key: value.shape for key, value in weights.items()}
-    moves = plan_conversion(shapes, unet3d.rules_for(ours), unet3d.wanted(ours))
+    moves = plan_conversion(shapes, rules, wanted)
     leaves = {move.leaf: jnp.asarray(move(weights[move.key])) for move in moves}
     return unflatten_dict(leaves, sep="/")
 

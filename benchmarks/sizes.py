@@ -11,7 +11,7 @@ class Size:
     """Arguments of diffusers' UNet3DConditionModel, the clip that goes in, and how often.
 
     `rounds` is how many times each side is measured unless the command line says otherwise, `later`
-    how many steps follow the first in a process of its own.
+    how many steps follow the first in a process of its own. A training step takes so many `stills`.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Size:
     rounds: int
     later: int = 2
     text_length: int = 77
+    stills: int = 8
     network: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
     @property
@@ -58,7 +59,7 @@ _FULL = {
 SIZES = {
     size.name: size
     for size in (
-        Size("tiny", frames=4, side=8, rounds=3, text_length=7, network=_TINY),
+        Size("tiny", frames=4, side=8, rounds=3, text_length=7, stills=2, network=_TINY),
         Size("mid", frames=16, side=32, rounds=7, network=_MID),
         Size("full", frames=16, side=32, rounds=3, later=1, network=_FULL),
     )

@@ -94,11 +94,15 @@ class Theirs:
 
 
 def random_network(size: Size) -> torch.nn.Module:
+    """ModelScope's network of a size, with random weights."""
+    return randomised(diffusers.UNet3DConditionModel(sample_size=size.side, **size.network))
+
+
+def randomised(network: torch.nn.Module) -> torch.nn.Module:
     """Every parameter random, those that start at zero too; kernels keep the scale of what enters.
 
     A network whose zero layers stay would let its temporal parts be wrong unseen.
     """
-    network = diffusers.UNet3DConditionModel(sample_size=size.side, **size.network)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, value in network.named_parameters():

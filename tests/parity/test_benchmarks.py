@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import compare, results
+from benchmarks import compare, results, train
 from benchmarks.flops import count_flops
 from benchmarks.options import Options
 from benchmarks.sizes import SIZES
@@ -36,6 +36,21 @@ def test_both_sides_compute_the_same(kind, options, same):
     # A job that is run again gives the same again: no state is carried from one run to the next.
     np.testing.assert_array_equal(theirs.result(), expected)
     assert compare.difference(ours.result(), expected) <= limit["limit"]
+
+
+@pytest.mark.loose_dtypes  # optax counts steps in whole numbers
+def test_training_steps_learn_the_same(options, same):
+    """Five steps from the same weights: the same losses, and gates that moved alike."""
+    ours, theirs = (train.sides_of(TINY, options)[side] for side in ("vdjax", "eager"))
+    before = ours.gates()
+    np.testing.assert_allclose(theirs.gates(), before, rtol=1e-6)
+    jobs = ours.train(), theirs.train()
+    losses = np.array([[job.result()[0] for job in jobs] for _ in range(5)])
+    same("benchmark, training losses", losses[:, 0], losses[:, 1], limit=1e-5)
+    assert losses[-1, 0] < losses[0, 0]
+    moved, expected = ours.gates() - before, theirs.gates() - before
+    assert np.abs(expected).max() > 1e-4
+    same("benchmark, what gates learnt", moved, expected, limit=1e-2)
 
 
 def test_every_scheduler_is_the_same_on_both_sides(same):
