@@ -265,21 +265,6 @@ def test_a_reader_that_leaves_early_is_no_fault():
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(
-    ("prompt", "name"),
-    [
-        ("A cat, a dog & a whale!", "a-cat-a-dog-a-whale"),
-        ("Café au lait", "cafe-au-lait"),
-        ("../../etc/passwd", "etc-passwd"),
-        ("猫", "film"),
-        ("word " * 40, "word-word-word-word-word-word-word-word-word"),
-        ("x" * 300, "x" * 48),
-    ],
-)
-def test_default_folders_are_named_after_the_prompt(prompt, name):
-    assert cli._slug(prompt) == name
-
-
 def test_help_names_every_option_of_the_film(vdjax_command):
     said = vdjax_command("film", "--help").stdout
     for option in ("seed", "steps", "guidance", "alpha", "scheduler", "frames", "preset", "image"):

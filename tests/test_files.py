@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from vdjax.errors import OutputError
-from vdjax.files import holder, lock
+from vdjax.files import folder_name, holder, lock
 
 HOLD = """
 import sys, time
@@ -45,3 +45,18 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         lock(tmp_path / "file" / "lock")
     assert holder(tmp_path / "nothing") == "another process"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("A cat, a dog & a whale!", "a-cat-a-dog-a-whale"),
+        ("Café au lait", "cafe-au-lait"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("猫", "film"),
+        ("word " * 40, "word-word-word-word-word-word-word-word-word"),
+        ("x" * 300, "x" * 48),
+    ],
+)
+def test_folders_are_named_after_what_is_in_them(text, name):
+    assert folder_name(text) == name

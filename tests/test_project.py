@@ -145,6 +145,7 @@ MAY_IMPORT = {
     "files": {"errors"},
     "runtime": {"errors"},
     "progress": {"errors"},
+    "stopping": set(),
     "plan": EVERYWHERE,
     "model": EVERYWHERE,
     "data": {*WRITES_FILES, "plan"},
@@ -153,21 +154,24 @@ MAY_IMPORT = {
     "ground": {*EVERYWHERE, "plan", "model"},
     "sample": {*EVERYWHERE, "plan", "ground", "model", "progress", "runtime"},
     "inspect": {*EVERYWHERE, "plan", "ground", "model", "sample", "runtime"},
-    "widgets": {*EVERYWHERE, "plan", "inspect", "media"},
+    "widgets": {*EVERYWHERE, "files", "plan", "inspect", "media"},
     "systems": {
         *(*WRITES_FILES, "plan", "ground", "model", "sample", "weights", "media", "progress"),
     },
     "train": {
         *(*WRITES_FILES, "plan", "ground", "model", "sample", "systems"),
         # Of evaluate the detector that is trained; what is watched is looked at and drawn.
-        *("data", "weights", "progress", "evaluate", "inspect", "media"),
+        *("data", "weights", "progress", "stopping", "evaluate", "inspect", "media"),
     },
     "evaluate": {
         *(*WRITES_FILES, "plan", "ground", "model", "sample", "systems"),
         *("data", "weights", "media", "progress"),
     },
     "doctor": {*WRITES_FILES, "weights"},
-    "commands": {*WRITES_FILES, "plan", "weights", "evaluate", "systems", "train", "progress"},
+    "commands": {
+        *(*WRITES_FILES, "plan", "weights", "evaluate", "systems", "train"),
+        *("progress", "stopping"),
+    },
 }
 
 

@@ -16,11 +16,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import signal
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -37,6 +35,7 @@ from vdjax.commands.train import add_options as add_train_options
 from vdjax.commands.types import MAX_SEED, a_count, a_number, a_path, a_seed, a_share
 from vdjax.commands.weights import add_options as add_weights_options
 from vdjax.errors import UserError
+from vdjax.files import folder_name
 
 if TYPE_CHECKING:
     from vdjax.plan import VideoPlan
@@ -365,17 +364,7 @@ class _Images(argparse.Action):
 
 def _destination(options: argparse.Namespace, made: VideoPlan) -> Path:
     output: Path | None = options.output
-    return output if output is not None else FILMS / _slug(made.prompt)
-
-
-def _slug(text: str, longest: int = 48) -> str:
-    """A folder name that can be read and typed: `a-cat-drives-a-red-car`."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    words = re.findall(r"[a-z0-9]+", plain)
-    name = "-".join(words)
-    if len(name) > longest:
-        name = name[: longest + 1].rpartition("-")[0] or name[:longest]
-    return name or "film"
+    return output if output is not None else FILMS / folder_name(made.prompt)
 
 
 def _shown(path: Path) -> str:

@@ -10,16 +10,12 @@ Started again, it makes what is not there yet. 0 for done, 1 where a prompt gave
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from vdjax.commands.plan import add_director_options
 from vdjax.commands.types import MAX_SEED, a_count, a_number, a_path, a_seed, a_share, a_whole
+from vdjax.stopping import stop_between_steps
 
 _COMMON = ("seed", "steps", "guidance", "alpha", "scheduler", "frames")
 
@@ -80,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     asks, director = read_asks(options.prompts, common), _director(options)
     if in_group:
         meet(options.coordinator, options.processes, options.process)
-    with _asked_to_stop() as asked:
+    with stop_between_steps(_warn) as asked:
         counts = run_batch(
             asks,
             options.output,
@@ -118,34 +114,5 @@ def _tell(line: str) -> None:
     print(line, flush=True)
 
 
-@dataclass
-class _Asked:
-    """Which signal asked to stop, if any did."""
-
-    signal: int | None = None
-
-
-@contextlib.contextmanager
-def _asked_to_stop() -> Iterator[_Asked]:
-    """Within, the first Ctrl-C or SIGTERM is only noted; the second acts at once.
-
-    An exception out of a signal, thrown into JAX's own code, may abort the process.
-    """
-    asked = _Asked()
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-    def note(number: int, frame: FrameType | None) -> None:
-        asked.signal = number
-        restore()
-        print("stopping after this step (once more: at once)", file=sys.stderr, flush=True)
-
-    for number in former:
-        signal.signal(number, note)
-    try:
-        yield asked
-    finally:
-        restore()
+def _warn(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -24,14 +24,15 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from vdjax.errors import UserError
+from vdjax.stopping import Stopping, stop_between_steps
 from vdjax.train import parallel
+from vdjax.train.agreement import Agreement
 from vdjax.train.checkpoints import Checkpoints
 from vdjax.train.ledger import Ledger, flops_of
 from vdjax.train.observing import Observing, Watcher, whole
 from vdjax.train.record import Record, config_of
 from vdjax.train.stage import Stage
 from vdjax.train.state import TrainState, create_state, in_dtype, make_train_step
-from vdjax.train.stopping import Agreement, Stopping, stop_between_steps
 from vdjax.train.workers import in_memory, in_order
 from vdjax.weights.store import save_tree
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from vdjax.errors import UserError
+from vdjax.files import folder_name
 from vdjax.systems.videodirectorgpt import check_options
 
 OPTIONS: dict[str, tuple[type, ...]] = {
@@ -131,10 +131,8 @@ def _named(told: Mapping[str, Any], name: Any) -> str:
     """The id that was given, or one made of what the line says."""
     if name is None:
         words = told["prompt"] if isinstance(told["prompt"], str) else told["prompt"][0]
-        plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
-        slug = "-".join(re.findall(r"[a-z0-9]+", plain))[:40].strip("-") or "film"
         said = json.dumps(told, sort_keys=True).encode()
-        return f"{slug}-{hashlib.sha256(said).hexdigest()[:8]}"
+        return f"{folder_name(words, 40)}-{hashlib.sha256(said).hexdigest()[:8]}"
     if not isinstance(name, str) or not _ID.fullmatch(name) or name in _RESERVED:
         raise UserError(
             f"id {name!r} cannot name a folder: it must be 1 to 100 letters, digits, dots, dashes "
