@@ -818,10 +818,11 @@ def test_remat_computes_a_unets_levels_twice(chain, name):
     assert convolutions("nothing_saveable") > convolutions(None)
 
 
-def test_the_guided_loss_is_the_mean_of_the_losses_of_its_rows(chain):
+@pytest.mark.parametrize("name", ["backbone", "guided"])
+def test_the_loss_is_the_mean_of_the_losses_of_its_rows(chain, name):
     """With what it draws beside them: so it may be cut, for devices or for parts."""
     schedule = Schedule(steps=1, batch_size=4, learning_rate=1e-3)
-    stage = stages.Workshop(chain[0], TINY, COUNTS, print).stage("guided", schedule)
+    stage = stages.Workshop(chain[0], TINY, COUNTS, print).stage(name, schedule)
     params, frozen = stage.init()
     key, batch = jax.random.key(7), stage.batch(0)
     loss = jax.jit(stage.loss)

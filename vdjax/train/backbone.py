@@ -69,6 +69,9 @@ class BackboneStage:
         ids[rng.random(len(rows)) < CAPTION_DROP] = self.empty_ids
         return {"latents": self.samples.latents[rows], "ids": ids}
 
+    def draw(self, key, shapes):
+        return diffusion_draws(self.preset, shapes["latents"].shape, key)
+
     def loss(self, params, frozen, batch, key):
         params = merge_params(params, frozen["spatial"]) if self.part == "temporal" else params
         states, _ = CLIP(self.preset.clip).text(frozen["clip"], batch["ids"])
@@ -78,7 +81,8 @@ class BackboneStage:
                 {"params": params}, noisy, timesteps, states, video=self.part == "temporal"
             )
 
-        return diffusion_loss(self.preset, predict, batch["latents"], key)
+        drawn = drawn_in(batch)
+        return diffusion_loss(self.preset, predict, batch["latents"], key, drawn=drawn)
 
     def export(self, params, frozen):
         other = frozen.get("spatial")
@@ -103,6 +107,11 @@ def diffusion_draws(
         "timesteps": jnp.minimum(timesteps, count - 1),
         "noise": shared_noise(noise_key, shape, preset.shared_noise),
     }
+
+
+def drawn_in(batch) -> dict[str, jax.Array]:
+    """Those of a batch's rows that `diffusion_draws` made; none where nothing was drawn before."""
+    return {name: batch[name] for name in ("timesteps", "noise") if name in batch}
 
 
 def diffusion_loss(

@@ -22,7 +22,7 @@ from vdjax.model.boxes import cells_inside
 from vdjax.model.hf import CLIP
 from vdjax.model.params import GATED, PICTURES, TEMPORAL, merge_params, split_params
 from vdjax.model.unet3d import UNet3D
-from vdjax.train.backbone import diffusion_draws, diffusion_loss
+from vdjax.train.backbone import diffusion_draws, diffusion_loss, drawn_in
 from vdjax.train.partition import ADAPTERS, joined, partition
 from vdjax.train.rows import LayoutData
 from vdjax.train.stage import Schedule, listed
@@ -221,7 +221,7 @@ class GuidedStage:
             predict,
             batch["latents"],
             key,
-            drawn={name: batch[name] for name in ("timesteps", "noise") if name in batch},
+            drawn=drawn_in(batch),
             noisier=r.noisier,
             emphasis=emphasis_inside(batch["inside"], batch["present"], height, width, r.emphasis),
         )
