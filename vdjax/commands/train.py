@@ -168,6 +168,9 @@ def _ablate_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=a_count, default=300, help="of each training (300)")
     parser.add_argument("--batch", type=a_count, default=16, help="samples per step (16)")
+    parser.add_argument(
+        "--afresh", action="store_true", help="begin with shut gates: then take thousands of steps"
+    )
     parser.add_argument("--seeds", type=a_count, default=3, help="trainings of each arm (3)")
     parser.add_argument("--plans", type=a_count, default=12, help="held-out plans for each (12)")
     parser.add_argument("--images", type=a_count, default=12_000, help="learnt from (12000)")
@@ -182,6 +185,7 @@ def _ablate(options: argparse.Namespace) -> int:
         options.out,
         steps=options.steps,
         batch_size=options.batch,
+        afresh=options.afresh,
         seeds=options.seeds,
         plans=options.plans,
         samples={"image": options.images, "clip": options.clips},

@@ -1,9 +1,11 @@
 """The paper's ablations in small: layout training varied one thing at a time, several seeds each.
 
-The storybook's backbone and encoded samples enter; for each way of training (an `Arm`) and each
-seed the gated layers are trained afresh and films of held-out plans are measured; a table with
+The storybook system and encoded samples enter; for each way of training (an `Arm`) and each seed
+its gated layers go on learning that way, and films of held-out plans are measured; a table with
 intervals over the seeds leaves. The paper's tables 4 and 10 to 12 ask the same of the full-size
-model. What was trained or seen before is not done again, so an ablation that was killed goes on.
+model, trained afresh for each row. Here that is an option: gates that begin shut need thousands of
+steps before films heed a box. What was trained or seen before is not done again, so an ablation
+that was killed goes on.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class Arm:
     recipe: Recipe = field(default_factory=Recipe)
     alpha: float | None = None
     trained_as: str | None = None
+    learns: bool = True
 
     @property
     def folder(self) -> str:
@@ -60,8 +63,11 @@ class Arm:
 PAPER = "the gates, on still pictures"
 """The arm that every ablation has: the paper's way."""
 
+BEFORE = Arm(label="before training", learns=False)
+
 ABLATIONS: dict[str, tuple[Arm, ...]] = {
     "share": (
+        BEFORE,
         Arm(label="5 %", recipe=Recipe(trained="0.05")),
         Arm(label="gates alone (the paper's 13 %)", trained_as=PAPER),
         Arm(label="guided attention (its 27 %)", recipe=Recipe(trained="guided")),
@@ -69,16 +75,19 @@ ABLATIONS: dict[str, tuple[Arm, ...]] = {
         Arm(label="all (100 %)", recipe=Recipe(trained="full")),
     ),
     "tokens": (
+        BEFORE,
         Arm(label="told by text", recipe=Recipe(told_by="text")),
         Arm(label="told by image", recipe=Recipe(told_by="image")),
         Arm(label="told by both", trained_as=PAPER),
     ),
     "place": (
+        BEFORE,
         Arm(label="box", trained_as=PAPER),
         Arm(label="centre point", recipe=Recipe(place="centre")),
         Arm(label="no place", recipe=Recipe(place="none")),
     ),
     "video": (
+        BEFORE,
         Arm(label="still pictures", trained_as=PAPER),
         Arm(label="clips", recipe=Recipe(video=True)),
     ),
@@ -107,7 +116,8 @@ def ablate(
     *,
     steps: int = 300,
     batch_size: int = 16,
-    learning_rate: float = 1.2e-3,
+    learning_rate: float = 3e-4,
+    afresh: bool = False,
     seeds: int = LEAST_SEEDS,
     plans: int = 12,
     samples: Mapping[str, int] | None = None,
@@ -120,6 +130,7 @@ def ablate(
         out: gains a folder per arm and seed, `NAME.json` and `NAME.txt`; runs of several ablations
             may share it, and what they train alike is trained once.
         steps, batch_size, learning_rate: of each training; the rest is as for the shipped weights.
+        afresh: begin with shut gates and a random grounding net, not with those that ship.
         seeds: how many trainings of each arm.
         plans: how many of the held-out plans each training is measured on.
         samples: how many pictures ("image") and clips ("clip") are learnt from.
@@ -138,31 +149,33 @@ def ablate(
     out = Path(out)
     model = load("storybook")
     workshop = Workshop(out, model.preset, {**SAMPLES, **(samples or {})}, report)
+    schedule = Schedule(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup_steps=steps // 5,
+        ema_decay=0.98,
+    )
     arms: dict[str, Any] = {}
     shares: dict[str, float] = {}
     for arm in ABLATIONS[name]:
         found = []
         for seed in range(seeds):
-            schedule = Schedule(
-                steps=steps,
-                batch_size=max(1, batch_size // CLIP_ROWS) if arm.recipe.video else batch_size,
-                learning_rate=learning_rate,
-                warmup_steps=steps // 5,
-                ema_decay=0.98,
-                seed=seed,
-            )
             folder = out / arm.folder / f"seed_{seed}"
             report(f"{name}: {arm.label}, seed {seed}, in {folder}")
-            rows = workshop.rows("clip" if arm.recipe.video else "image")
-            stage = layout_stage(model, schedule, rows, arm.recipe)
-            shares[arm.label] = share_of(stage)
-            weights = run_stage(stage, folder, report=report)
+            weights = None
+            if arm.learns:
+                stage = _stage(model, arm, workshop, schedule, seed, warm_start=not afresh)
+                shares[arm.label] = share_of(stage)
+                weights = run_stage(stage, folder, report=report)
             found.append(_measured(model, weights, arm, folder, seed, plans, report))
         arms[arm.label] = [{key: one[key]["value"] for key, _ in FIGURES} for one in found]
     result = {
         "ablation": name,
         "steps": steps,
         "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "afresh": afresh,
         "seeds": seeds,
         "plans": plans,
         "samples": workshop.counts,
@@ -172,6 +185,22 @@ def ablate(
     replace_file(out / f"{name}.json", (json.dumps(result, indent=1) + "\n").encode())
     replace_file(out / f"{name}.txt", (format_table(result) + "\n").encode())
     return result
+
+
+def _stage(
+    model: LoadedModel,
+    arm: Arm,
+    workshop: Workshop,
+    schedule: Schedule,
+    seed: int,
+    *,
+    warm_start: bool,
+) -> GuidedStage:
+    size = schedule.batch_size
+    size = max(1, size // CLIP_ROWS) if arm.recipe.video else size
+    rows = workshop.rows("clip" if arm.recipe.video else "image")
+    given = replace(schedule, seed=seed, batch_size=size)
+    return layout_stage(model, given, rows, arm.recipe, warm_start=warm_start)
 
 
 def share_of(stage: GuidedStage) -> float:
@@ -186,18 +215,18 @@ def share_of(stage: GuidedStage) -> float:
 
 def _measured(
     model: LoadedModel,
-    weights: Path,
+    weights: Path | None,
     arm: Arm,
     folder: Path,
     seed: int,
     plans: int,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    """What the films of one training show."""
-    tree, _ = load_tree(weights)
-    tree = jax.tree_util.tree_map(jnp.asarray, tree)
-    unet = merge_params(model.params["unet"], tree["unet"])
-    params = {**model.params, "unet": unet, "net": tree["net"]}
+    """What the films of one training show, or those of the system itself."""
+    params = dict(model.params)
+    if weights is not None:
+        tree = jax.tree_util.tree_map(jnp.asarray, load_tree(weights)[0])
+        params |= {"unet": merge_params(params["unet"], tree["unet"]), "net": tree["net"]}
     made = Generator(
         model=replace(model, params=params), alpha=arm.alpha, told_by=arm.recipe.told_by
     )
@@ -241,7 +270,7 @@ def format_table(result: Mapping[str, Any]) -> str:
     """The result of `ablate` as lines of a table."""
     rows = [["", "trained", *(title for _, title in FIGURES)]]
     for label, found in result["arms"].items():
-        row = [label, f"{100 * result['shares'][label]:.0f} %"]
+        row = [label, f"{100 * result['shares'].get(label, 0.0):.0f} %"]
         for key, _ in FIGURES:
             values = [one[key] for one in found if one[key] is not None]
             if len(values) < LEAST_SEEDS:
@@ -260,9 +289,10 @@ def format_table(result: Mapping[str, Any]) -> str:
         ).rstrip()
         for row in rows
     ]
+    began = "from shut gates" if result["afresh"] else "from the gates that ship"
     head = (
         f"Ablation {result['ablation']}: {result['seeds']} seeds, {result['steps']} steps of "
-        f"{result['batch_size']}, {result['plans']} held-out plans each; means over the seeds, in "
-        "brackets the 95 % interval"
+        f"{result['batch_size']} {began}, {result['plans']} held-out plans each; "
+        "means over the seeds, in brackets the 95 % interval"
     )
     return "\n".join([head, *lines])
