@@ -77,8 +77,10 @@ def _schedule_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _stage(options: argparse.Namespace) -> int:
+    from vdjax.runtime import enable_compilation_cache
     from vdjax.train import run
 
+    enable_compilation_cache()
     samples = {"image": options.images, "clip": options.clips}
     made = run(
         options.stage,
@@ -178,8 +180,10 @@ def _ablate_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _ablate(options: argparse.Namespace) -> int:
+    from vdjax.runtime import enable_compilation_cache
     from vdjax.train.ablate import ablate, format_table
 
+    enable_compilation_cache()
     result = ablate(
         options.name,
         options.out,
@@ -215,9 +219,11 @@ def _layout(options: argparse.Namespace) -> int:
         raise UserError(
             f"there is no run in {options.out} to go on with: leave out --resume to begin one"
         )
+    from vdjax.runtime import enable_compilation_cache
     from vdjax.systems.batch.processes import check_group
     from vdjax.train.processes import join
 
+    enable_compilation_cache()
     if check_group(options.coordinator, options.processes, options.process):
         join(options.coordinator, options.processes, options.process)
     from vdjax.train.guided import Recipe
