@@ -105,11 +105,10 @@ def _film_from(
     replaceable: tuple[str, ...] = (),
 ) -> int:
     from vdjax.media.folder import check_destination
-    from vdjax.media.pictures import load_picture
 
     destination = _destination(options, made)
     check_destination(destination, replaceable)  # before the minute of work, not after it
-    images = {name: load_picture(path) for name, path in (options.images or {}).items()}
+    images = {name: _look(path) for name, path in (options.images or {}).items()}
     print(made.summary())
     report_warnings(made)
     print(f"\nmaking {destination} ...", flush=True)
@@ -360,6 +359,17 @@ class _Images(argparse.Action):
         if name.strip() in images:
             parser.error(f"{option}: {name.strip()!r} is given two pictures")
         setattr(namespace, self.dest, {**images, name.strip(): Path(path).expanduser()})
+
+
+def _look(path: Path) -> Any:
+    """A picture, or a look that was trained from some."""
+    from vdjax.media.pictures import load_picture
+
+    if path.suffix != ".safetensors":
+        return load_picture(path)
+    from vdjax.systems.looks import load_look
+
+    return load_look(path)
 
 
 def _destination(options: argparse.Namespace, made: VideoPlan) -> Path:

@@ -2,6 +2,7 @@
 
     vdjax train guided                    a stage of the storybook system, or all of them
     vdjax train layout --data coco:DIR --steps 5000 --out RUN
+    vdjax train entity --images DIR --name dog --out RUN   how your dog looks, from 3 to 5 pictures
     vdjax train report RUN                a page that shows how it learnt
     vdjax train ablate tokens             one of the paper's ablations, in small
 
@@ -36,6 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         stage.set_defaults(stage=name)
         _stage_options(stage)
     _layout_options(kind("layout", _layout, "gated layers on pictures with boxes, all else frozen"))
+    _entity_options(kind("entity", _entity, "how one thing looks, from a few pictures of it"))
     report = kind("report", _report, "one page that shows how a run learnt, and whether gates open")
     report.add_argument("run_folder", type=a_path, metavar="RUN", help="the run's folder")
     report.add_argument(
@@ -159,6 +161,44 @@ def _layout_options(parser: argparse.ArgumentParser) -> None:
     spread.add_argument("--coordinator", metavar="HOST:PORT", help="of process 0, for all the same")
     spread.add_argument("--processes", type=a_count, metavar="N", help="how many there are")
     spread.add_argument("--process", type=a_whole, metavar="I", help="which this is, from 0")
+
+
+def _entity_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--images", type=a_path, required=True, metavar="DIR", help="3 to 5 pictures of it"
+    )
+    parser.add_argument("--name", required=True, help="what it is called in plans, such as dog")
+    parser.add_argument(
+        "--out", type=a_path, metavar="RUN", help="the run's folder; again: resume (runs/NAME)"
+    )
+    parser.add_argument(
+        "--preset", default="storybook", help="storybook, toy, or a folder of weights (storybook)"
+    )
+    parser.add_argument("--steps", type=a_count, default=200, help="optimiser steps (200)")
+    parser.add_argument("--batch", type=a_count, default=8, help="samples per step (8)")
+    parser.add_argument("--learning-rate", type=a_number, default=2e-3, help="at its peak (0.002)")
+    parser.add_argument("--seed", type=a_seed, default=0, help=f"0 to {MAX_SEED} (0)")
+
+
+def _entity(options: argparse.Namespace) -> int:
+    from vdjax.files import folder_name
+    from vdjax.runtime import enable_compilation_cache
+    from vdjax.train.entity import train_entity
+    from vdjax.train.stage import Schedule
+
+    enable_compilation_cache()
+    schedule = Schedule(
+        steps=options.steps,
+        batch_size=options.batch,
+        learning_rate=options.learning_rate,
+        warmup_steps=options.steps // 10,
+        ema_decay=0.98,
+        seed=options.seed,
+    )
+    out = options.out or Path("runs") / folder_name(options.name)
+    made = train_entity(options.name, options.images, out, schedule=schedule, preset=options.preset)
+    print(f"wrote {made}")
+    return 0
 
 
 def _ablate_options(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,22 @@ def load_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height widt
     Raises:
         ImageError: there is no such file, or it is not a picture that can be read.
     """
+    return on_white(load_cutout(path))
+
+
+def on_white(cutout: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "height width 3"]:
+    """A picture with white where it is transparent."""
+    clear = Image.fromarray(cutout)
+    white = Image.new("RGBA", clear.size, "white")
+    return np.asarray(Image.alpha_composite(white, clear).convert("RGB"))
+
+
+def load_cutout(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height width 4"]:
+    """Read a picture as RGB and opacity, 0 to 255, upright.
+
+    Raises:
+        ImageError: there is no such file, or it is not a picture that can be read.
+    """
     path = Path(path)
     try:
         with warnings.catch_warnings():
@@ -45,5 +61,4 @@ def load_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height widt
         raise ImageError(f"picture {path} cannot be read: {error}") from error
     upright = upright.convert("RGBA")
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    white = Image.new("RGBA", upright.size, "white")
-    return np.asarray(Image.alpha_composite(white, upright).convert("RGB"))
+    return np.asarray(upright)

@@ -21,15 +21,17 @@ from vdjax.plan.boxes import Box
 from vdjax.sample.loop import Conditions, Sampler
 from vdjax.sample.noise import shared_noise
 from vdjax.systems.loaded import LoadedModel, blank_grounding
+from vdjax.systems.looks import Look
 
 
 def identity_embeddings(
     model: LoadedModel,
     plan: VideoPlan,
     seed: int,
-    pictures: Mapping[str, UInt8[np.ndarray, "_ _ 3"]],
+    pictures: Mapping[str, UInt8[np.ndarray, "_ _ 3"] | Look],
 ) -> dict[str, Float[Array, " projection"]]:
-    """One image embedding per identity of the plan: a user's picture, or a draw of the prior.
+    """One image embedding per identity of the plan: of a user's picture, a trained look, or a draw
+    of the prior.
 
     Each draw has a key made of the seed and the identity's own name, so that what else is in the
     plan does not change it.
@@ -37,8 +39,11 @@ def identity_embeddings(
     found: dict[str, Float[Array, " projection"]] = {}
     to_draw: dict[str, str] = {}
     for (_, name), identity in identities(plan).items():
-        if name in pictures:
-            found[identity] = model.embed_pictures([pictures[name]])[0]
+        given = pictures.get(name)
+        if isinstance(given, Look):
+            found[identity] = given.for_model(model)
+        elif given is not None:
+            found[identity] = model.embed_pictures([given])[0]
         else:
             to_draw[identity] = base_name(name)
     root = jax.random.key(seed)

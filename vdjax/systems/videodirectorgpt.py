@@ -36,6 +36,7 @@ from vdjax.sample.guidance import gated_steps
 from vdjax.sample.loop import Conditions, Sampler
 from vdjax.sample.spread import Spread, spread_over
 from vdjax.systems.loaded import LoadedModel, load
+from vdjax.systems.looks import Look
 from vdjax.systems.scenes import (
     identity_embeddings,
     sampler_of,
@@ -123,7 +124,7 @@ def film(
     scheduler: str = "dpm++",
     frames: int | None = None,
     preset: str | Path | LoadedModel = "storybook",
-    images: Mapping[str, UInt8[np.ndarray, "_ _ 3"]] | None = None,
+    images: Mapping[str, UInt8[np.ndarray, "_ _ 3"] | Look] | None = None,
     director: str | Director = "rules",
     image_grounding: bool = True,
     text_grounding: bool = True,
@@ -144,7 +145,8 @@ def film(
         scheduler: "dpm++", "ddim" or "pndm" (the paper's).
         frames: frames per scene; the preset's own where None.
         preset: name of a shipped preset, a folder of weights, or a model already loaded.
-        images: your own pictures as entities' identities, by entity name.
+        images: entities' identities by their names: your own pictures, or looks that were trained
+            from such (`vdjax.systems.looks`).
         director: who plans, where `prompt` is not a plan yet.
         image_grounding: False grounds entities by text alone, as LVD and GLIGEN's text boxes do.
         text_grounding: False grounds them by their pictures alone (the paper's table 10).
@@ -187,7 +189,7 @@ def prepare(
     scheduler: str = "dpm++",
     frames: int | None = None,
     preset: str | Path | LoadedModel = "storybook",
-    images: Mapping[str, UInt8[np.ndarray, "_ _ 3"]] | None = None,
+    images: Mapping[str, UInt8[np.ndarray, "_ _ 3"] | Look] | None = None,
     director: str | Director = "rules",
     image_grounding: bool = True,
     text_grounding: bool = True,
@@ -207,7 +209,8 @@ def prepare(
             f"it has {', '.join(known)}"
         )
     for name, picture in pictures.items():
-        _check_picture(name, picture)
+        if not isinstance(picture, Look):
+            _check_picture(name, picture)
     clock = _Stopwatch()
     enable_compilation_cache()
     model = preset if isinstance(preset, LoadedModel) else load(preset)

@@ -1,0 +1,159 @@
+"""A new identity from a few pictures: what learns, what a film takes, what is refused."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import vdjax
+from vdjax.errors import ImageError, UserError
+from vdjax.plan import plan
+from vdjax.systems.looks import Look, load_look
+from vdjax.systems.videodirectorgpt import prepare
+from vdjax.train.entity import COMPOSITES, LOOK, Composites, entity_stage, train_entity
+from vdjax.train.stage import Schedule
+from vdjax.weights.store import save_tree
+
+pytestmark = pytest.mark.loose_dtypes
+SCHEDULE = Schedule(steps=3, batch_size=2, learning_rate=1e-2, warmup_steps=0, ema_decay=0.5)
+
+
+def cutout(colour, width=24, height=20):
+    """A thing with clear corners."""
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[4:-4, 4:-4] = (*colour, 255)
+    return pixels
+
+
+@pytest.fixture(scope="module")
+def toy():
+    with jax.numpy_dtype_promotion("standard"):
+        return vdjax.load("toy")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dog")
+    for number, colour in enumerate([(200, 40, 40), (220, 60, 30), (190, 30, 60)]):
+        Image.fromarray(cutout(colour)).save(folder / f"{number}.png")
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(pictures, tmp_path_factory):
+    """(the look's file, what was said)."""
+    lines = []
+    out = tmp_path_factory.mktemp("entity") / "run"
+    with jax.numpy_dtype_promotion("standard"):
+        path = train_entity(
+            "dog", pictures, out, schedule=SCHEDULE, preset="toy", report=lines.append
+        )
+    return path, lines
+
+
+def test_one_embedding_learns_and_nothing_else(toy):
+    stage = entity_stage(toy, "dog", [cutout((200, 40, 40))], SCHEDULE)
+    params, frozen = stage.init()
+    assert [leaf.shape for leaf in jax.tree_util.tree_leaves(params)] == [(32,)]
+    assert set(frozen) == {"unet", "net", "text"}
+    batch = jax.tree_util.tree_map(jax.numpy.asarray, stage.batch(0))
+    batch |= stage.draw(jax.random.key(0), batch)
+    learn = jax.jit(jax.grad(lambda p: stage.loss(p, frozen, batch, jax.random.key(1))[0]))
+    gradient = learn(params)
+    assert np.abs(gradient["image"]).max() > 0
+    # Its length says nothing: tokens are of unit embeddings.
+    assert abs(float(gradient["image"] @ params["image"])) < 1e-5
+
+
+def test_a_run_leaves_a_look_that_films_take(trained, toy):
+    path, lines = trained
+    look = load_look(path)
+    assert (look.name, look.preset) == ("dog", "toy")
+    assert np.linalg.norm(look.embedding) == pytest.approx(1.0, abs=1e-5)
+    assert any(f'--image "dog={path}"' in line for line in lines)
+    made_plan = plan("A dog walks on the beach")
+    made = prepare(made_plan, seed=0, steps=1, preset=toy, images={"dog": look})
+    np.testing.assert_array_equal(made.embeddings["dog"], look.embedding)
+
+
+def test_it_is_another_look_than_the_pictures_mean(trained, pictures, toy):
+    means = np.asarray(toy.embed_pictures([np.full((20, 20, 3), 255, np.uint8)]))[0]
+    look = load_look(trained[0]).embedding
+    assert not np.allclose(look, means, atol=1e-3)
+
+
+def test_a_run_that_is_done_is_not_done_again(trained, pictures):
+    lines = []
+    before = trained[0].read_bytes()
+    train_entity(
+        "dog", pictures, trained[0].parent, schedule=SCHEDULE, preset="toy", report=lines.append
+    )
+    assert any("resuming after step 3 of 3" in line for line in lines)
+    assert trained[0].read_bytes() == before
+    with pytest.raises(UserError, match="entity"):
+        train_entity("cat", pictures, trained[0].parent, schedule=SCHEDULE, preset="toy")
+
+
+def test_composites_hold_the_thing_where_their_box_says(toy):
+    rows = Composites.of(toy, "dog", [np.full((16, 32, 4), 255, np.uint8)], seed=0)
+    batch = rows.rows(np.arange(len(rows)))
+    boxes = batch["boxes"][:, 0, 0]
+    assert len(boxes) == COMPOSITES
+    assert boxes.min() >= 0
+    assert boxes.max() <= 1
+    sides = boxes[:, 2:] - boxes[:, :2]
+    np.testing.assert_allclose(sides[:, 0], 2 * sides[:, 1], atol=2 / 64)
+    assert sides.max() > 0.6
+    assert sides[:, 0].min() < 0.35
+    assert batch["present"][:, 0].sum(axis=1).tolist() == [2] * COMPOSITES
+    assert len({tuple(ids) for ids in batch["ids"]}) > 5  # places
+
+
+@pytest.mark.parametrize(
+    ("preset", "width", "says"),
+    [("storybook", 32, "trained for 'storybook'"), ("toy", 8, "(8 numbers), not for 'toy' (32)")],
+)
+def test_a_look_of_another_system_is_refused(toy, preset, width, says):
+    look = Look(np.ones(width, np.float32), "dog", preset)
+    made_plan = plan("A dog walks on the beach")
+    with pytest.raises(UserError, match=r"train it again") as refused:
+        prepare(made_plan, seed=0, steps=1, preset=toy, images={"dog": look})
+    assert says in str(refused.value)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    save_tree(tmp_path / "other.safetensors", {"weights": np.ones(3)})
+    with pytest.raises(UserError, match="holds no look of an entity"):
+        load_look(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels", "count", "says"),
+    [
+        (" ", cutout((9, 9, 9)), 1, "name is empty"),
+        ("dog", cutout((9, 9, 9)), 0, "holds 0 pictures: give a folder of 1 to 20"),
+        ("dog", cutout((9, 9, 9)), 21, "holds 21 pictures"),
+        ("dog", cutout((9, 9, 9), 40, 9), 1, "is 40 × 9 pixels"),
+        ("dog", np.zeros((20, 20, 4), np.uint8), 1, "transparent all over"),
+    ],
+)
+def test_pictures_that_show_nothing_are_refused(tmp_path, name, pixels, count, says):
+    for number in range(count):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    with pytest.raises(UserError, match=says):
+        train_entity(name, tmp_path, tmp_path / "run", schedule=SCHEDULE, preset="toy")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_picture_is_named(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"broken\.png is not a picture"):
+        train_entity("dog", tmp_path, tmp_path / "run", schedule=SCHEDULE, preset="toy")
+
+
+def test_the_file_is_beside_the_run(trained):
+    assert trained[0].name == LOOK
+    assert (trained[0].parent / "log.jsonl").read_text().count("\n") == SCHEDULE.steps
