@@ -88,6 +88,13 @@ def test_rounds_are_bounded_and_rules_finish_the_scene(rounds: int):
     assert asked.last_report["fallback_scenes"] == 2
 
 
+def test_rules_leave_a_scene_where_the_model_put_it():
+    told = story(("The dog sleeps", ["dog"], "bedroom"), ("The dog runs", ["dog"], "forest"))
+    made = director(told, "I cannot do that.").plan(PROMPT)
+    assert [scene.background for scene in made.scenes] == ["bedroom", "forest"]
+    assert all("planned by rules" in warning for warning in made.warnings)
+
+
 def test_server_unplugged_in_the_middle_leaves_its_scene_to_rules():
     made = director(TWO, ALONE, DEAD).plan(PROMPT)
     assert made.scene(1).keyframes[0]["cat"] == (0.1, 0.4, 0.5, 0.9)

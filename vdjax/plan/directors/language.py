@@ -351,7 +351,9 @@ class LanguageDirector:
                 break
         else:
             (scene,) = self._rules.plan([things], seed + number).scenes
-        return scene.replace(notes=_within((_fallback_note(error), *notes, *scene.notes)))
+        said = _within((_fallback_note(error), *notes, *scene.notes))
+        # The rules, told the description alone, may have put it elsewhere.
+        return scene.replace(background=idea.background, notes=said)
 
     def _signature(self) -> str:
         """Who planned, as the plan keeps it: the model's name, never an address."""
