@@ -33,7 +33,7 @@ film: ## turn a sentence into a film under films/: make film PROMPT="..." OUT=DI
 test: ## run the tests
 	$(ensure) dev notebooks train llm models
 	@echo "vdjax: running the tests"
-	@$(python) -m pytest $(ARGS)
+	@$(python) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 fuzz: ## throw 10,000 bad answers at the readers of language models' answers
 	$(ensure) dev notebooks train llm models
