@@ -57,7 +57,7 @@ def trained(pictures, tmp_path_factory):
 def test_one_embedding_learns_and_nothing_else(toy):
     stage = entity_stage(toy, "dog", [cutout((200, 40, 40))], SCHEDULE)
     params, frozen = stage.init()
-    assert [leaf.shape for leaf in jax.tree_util.tree_leaves(params)] == [(32,)]
+    assert {name: leaf.shape for name, leaf in params.items()} == {"image": (32,), "shift": (32,)}
     assert set(frozen) == {"unet", "net", "text"}
     batch = jax.tree_util.tree_map(jax.numpy.asarray, stage.batch(0))
     batch |= stage.draw(jax.random.key(0), batch)
@@ -74,9 +74,22 @@ def test_a_run_leaves_a_look_that_films_take(trained, toy):
     assert (look.name, look.preset) == ("dog", "toy")
     assert np.linalg.norm(look.embedding) == pytest.approx(1.0, abs=1e-5)
     assert any(f'--image "dog={path}"' in line for line in lines)
-    made_plan = plan("A dog walks on the beach")
-    made = prepare(made_plan, seed=0, steps=1, preset=toy, images={"dog": look})
-    np.testing.assert_array_equal(made.embeddings["dog"], look.embedding)
+    assert np.abs(look.shift).max() > 0
+
+
+def test_a_film_moves_the_tokens_of_its_entity_alone(toy):
+    story = plan("A dog and a cat sit on the beach")
+    seen = np.asarray(toy.embed_pictures([np.full((20, 20, 3), 90, np.uint8)]))[0]
+    films = [
+        prepare(story, seed=0, steps=1, preset=toy, images={"dog": Look(seen, shift, "dog", "toy")})
+        for shift in (np.zeros(32, np.float32), np.full(32, 0.5, np.float32))
+    ]
+    still, moved = (np.asarray(film.scene(1)[1].grounding) for film in films)
+    at = list(story.scenes[0].entities).index("dog")
+    apart = moved - still
+    np.testing.assert_allclose(apart[1, :, at], 0.5, atol=1e-6)  # with conditions
+    apart[1, :, at] = 0.0
+    assert not apart.any()
 
 
 def test_it_is_another_look_than_the_pictures_mean(trained, pictures, toy):
@@ -117,7 +130,7 @@ def test_composites_hold_the_thing_where_their_box_says(toy):
     [("storybook", 32, "trained for 'storybook'"), ("toy", 8, "(8 numbers), not for 'toy' (32)")],
 )
 def test_a_look_of_another_system_is_refused(toy, preset, width, says):
-    look = Look(np.ones(width, np.float32), "dog", preset)
+    look = Look(np.ones(width, np.float32), np.zeros(32, np.float32), "dog", preset)
     made_plan = plan("A dog walks on the beach")
     with pytest.raises(UserError, match=r"train it again") as refused:
         prepare(made_plan, seed=0, steps=1, preset=toy, images={"dog": look})

@@ -129,6 +129,26 @@ class GroundingNet(nn.Module):
         return jnp.concatenate([tokens, boxes], axis=-1) if c.carry_boxes else tokens
 
 
+def shifted(
+    tokens: Float[Array, "batch frame entity width"],
+    shift: Float[Array, "batch entity learnt"],
+    present: Bool[Array, "batch frame entity"],
+) -> Float[Array, "batch frame entity width"]:
+    """Tokens moved by what was learnt of their entities, where these are present.
+
+    The shift is of a token's first numbers: all but the box that it may carry (`shift_width`).
+    """
+    moved = jnp.where(present[..., None], shift[:, None], 0.0)
+    rest = tokens.shape[-1] - shift.shape[-1]
+    return tokens + jnp.pad(moved, [(0, 0)] * 3 + [(0, rest)]).astype(tokens.dtype)
+
+
+def shift_width(config: GroundingConfig) -> int:
+    """How many numbers of a token are the entity's own: all but its box."""
+    pictures = picture_width(config.picture_waves) if config.picture_waves else 0
+    return config.width + pictures
+
+
 def picture_variance(
     config: GroundingConfig,
     params,

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from vdjax.errors import UserError
-from vdjax.ground.tokens import Grounding
+from vdjax.ground.tokens import Grounding, shift_width, shifted
 from vdjax.plan import VideoPlan, base_name, frame_boxes, identities
 from vdjax.plan.boxes import Box
 from vdjax.sample.loop import Conditions, Sampler
@@ -29,19 +29,20 @@ def identity_embeddings(
     plan: VideoPlan,
     seed: int,
     pictures: Mapping[str, UInt8[np.ndarray, "_ _ 3"] | Look],
-) -> dict[str, Float[Array, " projection"]]:
-    """One image embedding per identity of the plan: of a user's picture, a trained look, or a draw
-    of the prior.
+) -> dict[str, Float[Array, " projection"] | Look]:
+    """One image embedding per identity of the plan, of a user's picture or drawn by the prior; or a
+    trained look.
 
     Each draw has a key made of the seed and the identity's own name, so that what else is in the
     plan does not change it.
     """
-    found: dict[str, Float[Array, " projection"]] = {}
+    found: dict[str, Float[Array, " projection"] | Look] = {}
     to_draw: dict[str, str] = {}
     for (_, name), identity in identities(plan).items():
         given = pictures.get(name)
         if isinstance(given, Look):
-            found[identity] = given.for_model(model)
+            given.check(model)
+            found[identity] = given
         elif given is not None:
             found[identity] = model.embed_pictures([given])[0]
         else:
@@ -58,7 +59,7 @@ def scene_conditions(
     model: LoadedModel,
     plan: VideoPlan,
     number: int,
-    embeddings: Mapping[str, Float[Array, " projection"]],
+    embeddings: Mapping[str, Float[Array, " projection"] | Look],
     frames: int,
     image_grounding: bool = True,
     text_grounding: bool = True,
@@ -92,8 +93,10 @@ def scene_conditions(
     text = np.zeros(blank.text.shape, np.float32)
     image = np.zeros(blank.image.shape, np.float32)
     text[0, places] = model.tell_entities([base_name(name) for name in names])
+    looks: list[Array | Look] = []
     if uses_images(model):
-        image[0, places] = jnp.stack([embeddings[who[number, name]] for name in names])
+        looks = [embeddings[who[number, name]] for name in names]
+        image[0, places] = [x.embedding if isinstance(x, Look) else np.asarray(x) for x in looks]
     has = np.zeros((1, size), bool)
     has[0, places] = True
     conditional = Grounding(
@@ -107,7 +110,14 @@ def scene_conditions(
     both = jax.tree_util.tree_map(
         lambda a, b: jnp.concatenate([a, b]), conditional.nothing(), conditional
     )
-    return Conditions(text=text_states, grounding=model.ground(both))
+    tokens = model.ground(both)
+    learnt = {place: x for place, x in zip(places, looks, strict=False) if isinstance(x, Look)}
+    if learnt:
+        shift = np.zeros((2, size, shift_width(model.preset.grounding)), np.float32)
+        for place, look in learnt.items():
+            shift[1, place] = look.shift
+        tokens = shifted(tokens, jnp.asarray(shift), both.present)
+    return Conditions(text=text_states, grounding=tokens)
 
 
 def uses_images(model: LoadedModel) -> bool:

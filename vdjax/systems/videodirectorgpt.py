@@ -81,7 +81,7 @@ class Prepared:
     alpha: float
     switch: int
     frames: int
-    embeddings: Mapping[str, Float[Array, " projection"]]
+    embeddings: Mapping[str, Float[Array, " projection"] | Look]
     image_grounding: bool
     text_grounding: bool
     seconds: Mapping[str, float]
@@ -221,7 +221,7 @@ def prepare(
         model.part("net")
     clock.lap("load")
 
-    embeddings: dict[str, Float[Array, " projection"]] = {}
+    embeddings: dict[str, Float[Array, " projection"] | Look] = {}
     if uses_images(model):
         embeddings = identity_embeddings(model, plan, seed, pictures)
     elif pictures:

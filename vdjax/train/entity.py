@@ -1,10 +1,11 @@
 """`vdjax train entity`: one new identity from a few pictures; every network stays as it is.
 
-Pictures of a thing enter; the embedding leaves by which grounding tokens know how it looks. As in
-textual inversion (Gal et al. 2022) that embedding is all that learns, from the diffusion loss; it
-begins at the mean of the pictures' CLIP embeddings, which is what a film would use without this.
-The pictures are put into boxes over the storybook's places, so that where a thing stands and what
-is behind it is told by other tokens and does not get into its own.
+Pictures of a thing enter; a `Look` leaves: what grounding tokens are told of how it looks. As in
+textual inversion (Gal et al. 2022) that is all that learns, from the diffusion loss: an image
+embedding, begun at the mean of what CLIP sees in the pictures, and by how much the thing's tokens
+move, begun at nothing; the second is ours, for things that the grounding net never saw. The
+pictures are put into boxes over the storybook's places, so that where a thing stands and what is
+behind it is told by other tokens and does not get into its own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from vdjax.data.prepare import WHOLE, close_up
 from vdjax.data.reading import fingerprint, listed
 from vdjax.data.storybook import BACKGROUNDS, background
 from vdjax.errors import UserError
-from vdjax.media.pictures import load_cutout, on_white
+from vdjax.ground.tokens import shift_width
+from vdjax.media.pictures import load_cutout
 from vdjax.plan import base_name
 from vdjax.systems.loaded import LoadedModel, load
 from vdjax.systems.looks import Look
@@ -102,8 +104,8 @@ def train_entity(
     )
     stage = entity_stage(model, name, cutouts, chosen, source=fingerprint(*paths))
     weights = run_stage(stage, out, report=report, **loop)
-    embedding = np.asarray(load_tree(weights)[0]["image"])
-    Look(embedding, name, model.preset.name).save(out / LOOK)
+    learnt, _ = load_tree(weights)
+    Look(learnt["image"], learnt["shift"], name, model.preset.name).save(out / LOOK)
     report(f'entity: film with it: vdjax film ... --image "{name}={out / LOOK}"')
     return out / LOOK
 
@@ -134,8 +136,7 @@ def entity_stage(
     """The stage that learns an entity's embedding; `source` tells its pictures from others."""
     rows = Composites.of(model, name, cutouts, schedule.seed)
     whole = layout_stage(model, schedule, rows, KNOWN_WHOLE, warm_start=True)
-    embeddings = np.asarray(model.embed_pictures([on_white(cutout) for cutout in cutouts]))
-    return EntityStage(layout=whole, first=embeddings.mean(0), called=name, source=source)
+    return EntityStage(layout=whole, first=rows.seen.mean(0), called=name, source=source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +149,8 @@ class Composites:
     name: ClassVar[str] = "composites"
 
     columns: dict[str, np.ndarray]
+    seen: Float[np.ndarray, "composite width"]
+    """CLIP's embeddings of the thing in them, as it saw things that the grounding net learnt of."""
 
     @classmethod
     def of(
@@ -185,7 +188,8 @@ class Composites:
                 "present": present,
                 "text": text,
                 "image": image,
-            }
+            },
+            seen=encoder.looks(np.stack([one.close for one in made])),
         )
 
     def __len__(self) -> int:
@@ -199,11 +203,12 @@ class Composites:
 
 
 class Composite(NamedTuple):
-    """A picture of a thing in its box at a place, and the place without it, as CLIP sees it."""
+    """A thing in its box at a place; as CLIP sees it, the thing (`close`) and the place without."""
 
     frame: UInt8[np.ndarray, "size size 3"]
     box: Float[np.ndarray, " 4"]
     place: str
+    close: UInt8[np.ndarray, "crop crop 3"]
     behind: UInt8[np.ndarray, "crop crop 3"]
 
 
@@ -224,12 +229,13 @@ def composed(
     frame = Image.fromarray(behind)
     frame.paste(art, (left, top), art)
     box = np.array([left, top, left + width, top + height], np.float32) / size
-    return Composite(np.asarray(frame), box, place, close_up(behind, WHOLE, encoder.crop_size))
+    pixels, crop = np.asarray(frame), encoder.crop_size
+    return Composite(pixels, box, place, close_up(pixels, box, crop), close_up(behind, WHOLE, crop))
 
 
 @dataclass(frozen=True, kw_only=True)
 class EntityStage:
-    """A layout stage in which all is frozen, and the first entity's image embedding learns."""
+    """A layout stage in which all is frozen; what is told of the first entity's looks learns."""
 
     layout: GuidedStage
     first: Float[np.ndarray, " width"]
@@ -247,7 +253,8 @@ class EntityStage:
     def init(self):
         whole = self.layout
         frozen = {"unet": whole.start, "net": whole.grounding_start, "text": whole.text_params}
-        return {"image": jnp.asarray(self.first, jnp.float32)}, frozen
+        shift = jnp.zeros(shift_width(whole.preset.grounding))
+        return {"image": jnp.asarray(self.first, jnp.float32), "shift": shift}, frozen
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         return self.layout.batch(step)
@@ -260,10 +267,12 @@ class EntityStage:
 
     def loss(self, params, frozen, batch, key):
         image = jnp.asarray(batch["image"]).at[:, 0].set(_unit(params["image"]))
-        return self.layout.loss({}, frozen, {**batch, "image": image}, key)
+        shift = jnp.zeros((*image.shape[:2], len(params["shift"]))).at[:, 0].set(params["shift"])
+        return self.layout.loss({}, frozen, {**batch, "image": image, "shift": shift}, key)
 
     def export(self, params, frozen):
-        return {"image": np.asarray(_unit(params["image"]))}, {"name": self.called}
+        learnt = {"image": _unit(params["image"]), "shift": params["shift"]}
+        return {name: np.asarray(x) for name, x in learnt.items()}, {"name": self.called}
 
 
 def _unit(embedding):

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from vdjax.ground.tokens import Grounding, GroundingNet
+from vdjax.ground.tokens import Grounding, GroundingNet, shifted
 from vdjax.model.boxes import cells_inside
 from vdjax.model.hf import CLIP
 from vdjax.model.params import GATED, PICTURES, TEMPORAL, merge_params, split_params
@@ -207,7 +207,9 @@ class GuidedStage:
         unet, net = networks(params, frozen)
         dtype = self.schedule.precision
         known = in_dtype({name: batch[name] for name in fields}, dtype)
-        tokens = GroundingNet(self.preset.grounding).apply({"params": net}, Grounding(**known))
+        tokens: Any = GroundingNet(self.preset.grounding).apply({"params": net}, Grounding(**known))
+        if "shift" in batch:  # what another stage learns of an entity
+            tokens = shifted(tokens, batch["shift"], batch["present"])
 
         def predict(noisy, timesteps):
             given = in_dtype((noisy, timesteps, states, tokens), dtype)
