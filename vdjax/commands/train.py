@@ -176,7 +176,7 @@ def _entity_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=a_count, default=200, help="optimiser steps (200)")
     parser.add_argument("--batch", type=a_count, default=8, help="samples per step (8)")
-    parser.add_argument("--learning-rate", type=a_number, default=2e-3, help="at its peak (0.002)")
+    parser.add_argument("--learning-rate", type=a_number, default=1e-2, help="at its peak (0.01)")
     parser.add_argument("--seed", type=a_seed, default=0, help=f"0 to {MAX_SEED} (0)")
 
 

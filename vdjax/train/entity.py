@@ -100,7 +100,7 @@ def train_entity(
             "tokens are of text and image, such as storybook"
         )
     chosen = schedule or Schedule(
-        steps=200, batch_size=8, learning_rate=2e-3, warmup_steps=20, ema_decay=0.98
+        steps=200, batch_size=8, learning_rate=1e-2, warmup_steps=20, ema_decay=0.98
     )
     stage = entity_stage(model, name, cutouts, chosen, source=fingerprint(*paths))
     weights = run_stage(stage, out, report=report, **loop)
