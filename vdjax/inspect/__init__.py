@@ -1,5 +1,6 @@
 """Looking inside: attention and gates as arrays, then as pictures; no widget code.
 
-`attention` records where the grounding tokens are looked at, `gates` reads and turns the gates,
-`pictures` draws both. Nothing is recorded unless asked for, and sampling itself is left as it is.
+`records` are attention as arrays with named axes, `attention` and `scenes` record them; `views` and
+`attention_pictures` draw them, with `colours`, and need no JAX. `gates` reads and turns the gates,
+`pictures` draws them. Nothing is recorded unless asked for, and sampling is left as it is.
 """

@@ -1,21 +1,20 @@
-"""Where the grounding tokens are looked at, recorded from the guided layers, against the boxes.
+"""Where tokens are looked at, recorded from the attention layers, against the boxes.
 
 A clip's latents at some denoising steps, its words and its grounding tokens enter; one map per
 layer, step, frame, head, place and token leaves. The maps are the softmax weights with which each
-visual token looks at each grounding token, of the conditional branch alone, as DAAM takes them
-(Tang et al. 2023, section 3); unlike there the time axis is kept. Sampling is not touched: the
-network is run once more on latents that the sampler has visited, so a film is the same whether
-it is looked at or not.
+visual token looks at each grounding token (in the gated layers) and at each word of the caption (by
+cross-attention), of the conditional branch alone, as DAAM takes them (Tang et al. 2023, section 3).
+Unlike there the time axis is kept, and a word of several pieces has the sum of their weights, so
+that maps stay shares. Sampling is not touched: the network is run once more on latents that the
+sampler has visited, so a film is the same whether it is looked at or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
@@ -23,60 +22,25 @@ from jaxtyping import Array, Float
 
 from vdjax.errors import UserError
 from vdjax.inspect.gates import layer_of, running_order
+from vdjax.inspect.records import AttentionRecord, Spot, Token, chance, mass_in_box, readable
 from vdjax.model.unet3d import UNet3D, UNet3DConfig
 from vdjax.runtime import jit
 
-Spot = tuple[float, float, float, float]
+__all__ = [
+    "LIMIT",
+    "AttentionRecord",
+    "Spot",
+    "Token",
+    "attention_bytes",
+    "chance",
+    "check_size",
+    "mass_in_box",
+    "passing_bytes",
+    "record_attention",
+]
 
-
-@dataclass(frozen=True)
-class AttentionRecord:
-    """Attention weights of visual tokens on grounding tokens.
-
-    Attributes:
-        maps: for each guided layer, in running order, the weights, 0..1. The resolution is the
-            layer's own.
-        timesteps: the noise levels of the recorded steps, in the order of sampling.
-    """
-
-    maps: Mapping[str, Float[np.ndarray, "step frame head height width token"]]
-    timesteps: tuple[int, ...]
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The names of the layers, in running order."""
-        return tuple(self.maps)
-
-    @property
-    def nbytes(self) -> int:
-        """What the record holds in memory, in bytes."""
-        return sum(value.nbytes for value in self.maps.values())
-
-    def mean(
-        self, layers: Sequence[str] | None = None, steps: Sequence[int] | None = None
-    ) -> Float[np.ndarray, "frame height width token"]:
-        """The mean over heads, steps and layers, at the resolution of the finest of the layers.
-
-        Coarser maps are enlarged bilinearly. `steps` counts recorded steps from 0; None means all.
-
-        Raises:
-            UserError: a layer or a step that was not recorded.
-        """
-        chosen = self.layers if layers is None else tuple(layers)
-        if strangers := [name for name in chosen if name not in self.maps]:
-            raise UserError(
-                f"layer {strangers[0]!r} was not recorded; there are {', '.join(self.layers)}"
-            )
-        count = len(self.timesteps)
-        taken = list(range(count)) if steps is None else list(steps)
-        if not chosen or not taken or any(not 0 <= step < count for step in taken):
-            raise UserError(
-                f"layers {chosen} and steps {taken}: name at least one of each; "
-                f"steps were recorded from 0 to {count - 1}"
-            )
-        means = [self.maps[name][taken].mean(axis=(0, 2)) for name in chosen]
-        height, width = max(mean.shape[1:3] for mean in means)
-        return np.mean([_resize(mean, height, width) for mean in means], axis=0)
+LIMIT = 1 << 30
+"""Bytes that a record may hold unless told otherwise: one GiB, an eighth of a laptop's memory."""
 
 
 def record_attention(
@@ -86,8 +50,14 @@ def record_attention(
     timesteps: Sequence[int],
     text: Float[Array, "1 length text_width"],
     grounding: Float[Array, "1 frame token grounding_width"],
+    *,
+    entities: Mapping[str, Sequence[int]] | None = None,
+    words: Mapping[str, Sequence[int]] | None = None,
+    gated: Sequence[bool] | None = None,
+    heads: bool = True,
+    limit: int = LIMIT,
 ) -> AttentionRecord:
-    """Run the UNet once on each of `latents` and keep what its guided layers look at.
+    """Run the UNet once on each of `latents` and keep what its attention layers look at.
 
     Args:
         config: the UNet's shape.
@@ -96,91 +66,186 @@ def record_attention(
         timesteps: the noise level of each.
         text: token states of the scene's description (the conditional half alone).
         grounding: the scene's grounding tokens (the conditional half alone).
+        entities: by name the grounding tokens that are an entity's, whose weights are added up;
+            where None every token is recorded for itself.
+        words: by name the places in `text` that are a word's (see `caption_words`), whose weights
+            are added up; where None no words are recorded.
+        gated: which steps run with the gated layers; all where None.
+        heads: False keeps the mean over heads alone.
+        limit: what the record may hold, in bytes.
 
     Raises:
-        UserError: nothing to record, or not one timestep for each of the latents.
+        UserError: nothing to record, not one timestep for each of the latents, or the record would
+            be larger than `limit`.
     """
     visited = list(latents)
     times = [int(time) for time in timesteps]
-    if not visited or len(visited) != len(times):
+    on = [True] * len(times) if gated is None else [bool(gate) for gate in gated]
+    if not visited or len(visited) != len(times) or len(on) != len(times):
         raise UserError(
             f"{len(visited)} latents and {len(times)} timesteps: give one timestep for each, "
-            "and at least one"
+            "and at least one (and, if any, as many in `gated`)"
         )
+    length = grounding.shape[2]
+    who = {f"token {i + 1}": (i,) for i in range(length)} if entities is None else entities
+    told = words or {}
+    count = len(who) + len(told)
+    _, frames, tall, wide, _ = visited[0].shape
+    check_size(
+        config, params, frames, count, len(times), heads=heads, size=(tall, wide), limit=limit
+    )
+    sums = _sums(who.values(), length), _sums(told.values(), text.shape[1])
     steps = [
-        _look(config, params, latent, jnp.asarray([time]), text, grounding)
-        for latent, time in zip(visited, times, strict=True)
+        _look(
+            config, params, latent, jnp.asarray([time]), text, grounding, sums, on=gate, each=heads
+        )
+        for latent, time, gate in zip(visited, times, on, strict=True)
     ]
     layers = sorted(steps[0], key=running_order)
     maps = {layer_of(path): np.stack([np.asarray(step[path]) for step in steps]) for path in layers}
-    return AttentionRecord(maps, tuple(times))
+    tokens = (*map(Token, who), *(Token(name, "word") for name in told))
+    return AttentionRecord(maps, tuple(times), tokens, tuple(on))
 
 
 def attention_bytes(
-    config: UNet3DConfig, params: Mapping[str, Any], frames: int, tokens: int, steps: int
+    config: UNet3DConfig,
+    params: Mapping[str, Any],
+    frames: int,
+    tokens: int,
+    steps: int,
+    *,
+    heads: bool = True,
+    size: tuple[int, int] | None = None,
 ) -> int:
-    """What a record would hold in memory, in bytes, without running anything."""
-    shape = (1, frames, config.sample_size, config.sample_size, config.in_channels)
-    shapes = jax.eval_shape(
-        partial(_look, config),
-        params,
-        jax.ShapeDtypeStruct(shape, jnp.float32),
-        jax.ShapeDtypeStruct((1,), jnp.int32),
-        jax.ShapeDtypeStruct((1, 1, config.text_width), jnp.float32),
-        jax.ShapeDtypeStruct((1, frames, tokens, config.grounding_width), jnp.float32),
+    """What a record would hold in memory, in bytes, without running anything.
+
+    `tokens` counts words too; `heads` is as `record_attention` takes it; `size` is the height and
+    width of the latents, `config.sample_size` both where None.
+    """
+    places = sum(
+        height * width * (count if heads else 1)
+        for count, height, width in _layers(config, params, size)
     )
-    return steps * sum(leaf.size * leaf.dtype.itemsize for leaf in shapes.values())
+    return steps * frames * tokens * places * np.dtype(np.float32).itemsize
 
 
-@partial(jit, static_argnums=0)
-def _look(config, params, latents, timestep, text, grounding):
-    """{module path: weights[frame, head, height, width, token]} of one run, and nothing else."""
-    _, sown = UNet3D(config).apply(
-        {"params": params}, latents, timestep, text, grounding, mutable=["intermediates"]
+def passing_bytes(
+    config: UNet3DConfig,
+    params: Mapping[str, Any],
+    frames: int,
+    *,
+    size: tuple[int, int] | None = None,
+) -> int:
+    """About what a run that records holds meanwhile beside the network: the scores and the weights
+    of its largest self-attention, whole, which a run that records nothing need not hold."""
+    largest = max(
+        count * (height * width) ** 2 for count, height, width in _layers(config, params, size)
     )
-    tall, wide = latents.shape[2:4]
-    found = {}
-    for path, (weights,) in flatten_dict(sown["intermediates"]).items():
-        if "fuser" not in path:
-            continue
-        frames, heads, queries, _ = weights.shape
-        height = round((queries * tall / wide) ** 0.5)
-        # The keys are [visual; grounding].
-        onto = weights[..., queries:]
-        found[path[:-2]] = onto.reshape(frames, heads, height, queries // height, onto.shape[-1])
+    return 2 * frames * largest * np.dtype(np.float32).itemsize
+
+
+def _layers(
+    config: UNet3DConfig, params: Mapping[str, Any], size: tuple[int, int] | None
+) -> list[tuple[int, int, int]]:
+    """Heads, height and width of each layer that looks at words (and at tokens)."""
+    size = size or (config.sample_size, config.sample_size)
+    found = []
+    for stage, _ in {path[:2] for path in flatten_dict(params) if _looks_at_words(path)}:
+        level = _level(stage, len(config.block_out_channels))
+        height, width = (-(-side // 2**level) for side in size)
+        found.append((config.heads_at(level)[0], height, width))
     return found
 
 
-def mass_in_box(
-    heat: Float[np.ndarray, "frame height width"], boxes: Sequence[Spot | None]
-) -> Float[np.ndarray, " frame"]:
-    """The share of each frame's map that lies inside the box, 0..1; NaN in frames without a box.
+def check_size(
+    config: UNet3DConfig,
+    params: Mapping[str, Any],
+    frames: int,
+    tokens: int,
+    steps: int,
+    *,
+    heads: bool = True,
+    size: tuple[int, int] | None = None,
+    limit: int = LIMIT,
+) -> int:
+    """What `attention_bytes` says, where that is not above `limit`.
 
-    Cells that a box cuts count by the part inside. A map that is the same everywhere has exactly
-    the box's area: `chance` gives that.
+    Raises:
+        UserError: it is; the message says what of it would fit.
     """
-    frames, height, width = heat.shape
-    shares = np.full(frames, np.nan)
-    for frame, box in enumerate(boxes):
-        if box is not None:
-            inside = np.outer(_covered(box[1], box[3], height), _covered(box[0], box[2], width))
-            shares[frame] = (heat[frame] * inside).sum() / heat[frame].sum()
-    return shares
+
+    def hold(heads: bool) -> int:
+        return attention_bytes(config, params, frames, tokens, steps, heads=heads, size=size)
+
+    need = hold(heads)
+    if need <= limit:
+        return need
+    outs = []
+    if heads:
+        outs.append(f"keep only the mean over heads (heads=False: {readable(hold(False))})")
+    if fits := limit * steps // need:
+        outs.append(f"record {fits} of the steps")
+    raise UserError(
+        f"a record of {steps} steps, {frames} frames and {tokens} tokens"
+        f"{' with all heads' if heads else ''} would hold {readable(need)}, above the limit of "
+        f"{readable(limit)}: {', '.join([*outs, 'record fewer tokens'])}, or raise `limit`"
+    )
 
 
-def chance(boxes: Sequence[Spot | None]) -> Float[np.ndarray, " frame"]:
-    """The area of the box in each frame, 0..1: what `mass_in_box` gives for an even map."""
-    return np.array([np.nan if b is None else (b[2] - b[0]) * (b[3] - b[1]) for b in boxes], float)
+def _sums(groups: Iterable[Sequence[int]], length: int) -> Float[Array, "place group"]:
+    """A matrix that adds up the weights of each group's places."""
+    groups = list(groups)
+    matrix = np.zeros((length, len(groups)), np.float32)
+    for column, places in enumerate(groups):
+        matrix[list(places), column] = 1.0
+    return jnp.asarray(matrix)
 
 
-def _covered(low: float, high: float, cells: int) -> Float[np.ndarray, " cell"]:
-    """How much of each of `cells` equal parts of 0..1 lies between `low` and `high`."""
-    edges = np.arange(cells + 1) / cells
-    return np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None) * cells
+def _level(stage: str, levels: int) -> int:
+    """The level of a stage of the UNet, counted from the finest."""
+    number = stage.rpartition("_")[2]
+    if not number.isdigit():
+        return levels - 1
+    return int(number) if stage.startswith("down") else levels - 1 - int(number)
 
 
-def _resize(
-    maps: Float[np.ndarray, "frame height width token"], height: int, width: int
-) -> Float[np.ndarray, "frame tall wide token"]:
-    shape = (maps.shape[0], height, width, maps.shape[3])
-    return np.asarray(jax.image.resize(maps, shape, "linear"))
+def _looks_at_words(path: tuple[str, ...]) -> bool:
+    """Whether something lies in a cross-attention to the text, not in attention over time."""
+    return path[1].startswith("attentions_") and "attn2" in path
+
+
+@partial(jit, static_argnums=0, static_argnames=("on", "each"))
+def _look(config, params, latents, timestep, text, grounding, sums, *, on: bool, each: bool):
+    """{module path: weights[frame, head, height, width, token]} of one run, and nothing else."""
+    _, sown = UNet3D(config).apply(
+        {"params": params},
+        latents,
+        timestep,
+        text,
+        grounding if on else None,
+        mutable=["intermediates"],
+    )
+    frames, tall, wide = latents.shape[1:4]
+    flat = {path: leaf for path, (leaf,) in flatten_dict(sown["intermediates"]).items()}
+    found = {}
+    for path, onto_text in flat.items():
+        if not _looks_at_words(path):
+            continue
+        heads, queries = onto_text.shape[1], onto_text.shape[2] // frames
+        # The queries of all frames are one row here.
+        onto_text = onto_text[0].reshape(heads, frames, queries, -1).swapaxes(0, 1)
+        if on:  # the keys are [visual; grounding]
+            onto_tokens = flat[*path[:-2], "fuser", "attn", "attention"][..., queries:]
+        else:
+            onto_tokens = jnp.zeros((*onto_text.shape[:-1], grounding.shape[2]))
+        onto = jnp.concatenate(
+            [
+                jnp.matmul(weights.astype(jnp.float32), added, precision="highest")
+                for weights, added in zip((onto_tokens, onto_text), sums, strict=True)
+            ],
+            axis=-1,
+        )
+        onto = onto if each else onto.mean(axis=1, keepdims=True)
+        height = round((queries * tall / wide) ** 0.5)
+        found[path[:2]] = onto.reshape(*onto.shape[:2], height, queries // height, -1)
+    return found

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
-from vdjax.errors import UserError
-from vdjax.inspect.attention import Spot, chance, mass_in_box
+from vdjax.inspect.colours import COLOURS, overlay
 from vdjax.inspect.gates import Gate
+from vdjax.inspect.records import Spot, chance, mass_in_box
 from vdjax.plan import VideoPlan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = "magma"
+__all__ = ["attention_figure", "gate_figure", "overlay", "plan_figure"]
+
 # Okabe and Ito's colours, with a line style each: told apart without colour too.
 ENTITY_STYLES = (
     ("#d55e00", "-"),
@@ -65,32 +65,6 @@ def plan_figure(plan: VideoPlan, columns: int = 4) -> Figure:
         axis.set(xlim=(0, 1), ylim=(1, 0), aspect="equal", xticks=(0, 1), yticks=(0, 1))
         axis.set_title(f"scene {number}: {scene.background}", fontsize=10)
     return figure
-
-
-def overlay(
-    frame: UInt8[np.ndarray, "tall wide 3"],
-    heat: Float[np.ndarray, "height width"],
-    limits: tuple[float, float] | None = None,
-    opacity: float = 0.65,
-) -> UInt8[np.ndarray, "tall wide 3"]:
-    """A frame in grey with a map upon it, enlarged bilinearly.
-
-    `limits` are the values of the darkest and the brightest colour; the map's own where None.
-
-    Raises:
-        UserError: the opacity is outside 0..1.
-    """
-    if not 0 <= opacity <= 1:
-        raise UserError(f"opacity is {opacity}: it must be from 0 (frame only) to 1 (map only)")
-    from matplotlib import colormaps
-
-    tall, wide = frame.shape[:2]
-    low, high = (float(heat.min()), float(heat.max())) if limits is None else limits
-    scaled = np.clip((heat - low) / (high - low or 1.0), 0, 1).astype(np.float32)
-    large = np.asarray(Image.fromarray(scaled).resize((wide, tall), Image.Resampling.BILINEAR))
-    colours = colormaps[COLOURS](large)[..., :3] * 255
-    grey = np.repeat(frame.mean(axis=-1, keepdims=True), 3, axis=-1)
-    return np.rint((1 - opacity) * grey + opacity * colours).astype(np.uint8)
 
 
 def attention_figure(
