@@ -9,7 +9,6 @@ Rendering runs in a thread, so that the kernel stays free meanwhile.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from vdjax.widgets.gate_picture import (
     scale_of,
 )
 from vdjax.widgets.layout_picture import Clip, as_clip
+from vdjax.widgets.rendering import Renders
 
 if TYPE_CHECKING:
     from vdjax.inspect.gates import Gate, GateRecord
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Render = Callable[[dict[str, float], int], Any]
 
 
-class GateInspector(FilmWidget):
+class GateInspector(Renders, FilmWidget):
     """See the gates, scale them from a step on, and compare the films.
 
     `GateInspector.of_scene(prepare(plan))` makes one of a prepared film, record and all.
@@ -70,8 +70,6 @@ class GateInspector(FilmWidget):
     steps = traitlets.Int(0).tag(sync=True)
     layer = traitlets.Unicode("").tag(sync=True)
     kind = traitlets.Enum(("attention", "dense"), "attention").tag(sync=True)
-    can_render = traitlets.Bool(False).tag(sync=True)
-    rendering: Any = traitlets.Dict({"state": "idle"}).tag(sync=True)
     before: Any = traitlets.Dict().tag(sync=True)
     after: Any = traitlets.Dict().tag(sync=True)
     change = traitlets.Float(None, allow_none=True).tag(sync=True)
@@ -86,7 +84,7 @@ class GateInspector(FilmWidget):
         before: Clip | None = None,
         **traits: Any,
     ) -> None:
-        self._gates, self._record, self._render = as_gates(gates), record, render
+        self._gates, self._record = as_gates(gates), record
         if not self._gates:
             raise UserError("there are no gates to inspect: give those of guided layers")
         steps = steps or (len(record.timesteps) if record is not None else 0)
@@ -95,10 +93,8 @@ class GateInspector(FilmWidget):
         self.clips: dict[str, Clip] = {} if before is None else {"before": as_clip(before)}
         """The films: "before" as it was made, "after" with scaled gates."""
         self._made = ""
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self._turn = threading.RLock()
         super().__init__(
+            render,
             gates=[
                 {"layer": gate.layer, "attention": gate.attention, "dense": gate.dense}
                 for gate in self._gates
@@ -106,7 +102,6 @@ class GateInspector(FilmWidget):
             record={} if record is None else _plain(record),
             factors={gate.layer: 1.0 for gate in self._gates} | traits.pop("factors", {}),
             steps=steps,
-            can_render=render is not None,
             before={} if before is None else sheet(self.clips["before"]),
             **traits,
         )
@@ -172,25 +167,7 @@ class GateInspector(FilmWidget):
         Raises:
             UserError: there is nothing to render with.
         """
-        if self._render is None:
-            raise UserError("there is nothing to render with; give GateInspector a `render`")
-        if self._thread is not None and self._thread.is_alive():
-            return
-        self._stop.clear()
-        self.rendering = {"state": "running", "step": 0, "words": ""}
-        arguments = (self._render, dict(self.factors), self.from_step)
-        self._thread = threading.Thread(target=self._work, args=arguments, daemon=True)
-        self._thread.start()
-
-    def cancel(self) -> None:
-        """Stop rendering after the step that is being made; what was there before stays."""
-        self._stop.set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is rendered; False if `seconds` have passed before that."""
-        if self._thread is not None:
-            self._thread.join(seconds)
-        return self._thread is None or not self._thread.is_alive()
+        self._begin(self._work, dict(self.factors), self.from_step, words="")
 
     def _work(self, render: Render, factors: dict[str, float], from_step: int) -> None:
         """The thread: what is asked for, and what nobody else would hear of an error."""
@@ -229,18 +206,6 @@ class GateInspector(FilmWidget):
             difference = clip.astype(np.int16) - self.clips["before"].astype(np.int16)
             change = float(np.abs(difference).mean())
         self._show(**{which: sheet(clip)}, change=change)
-
-    def _show(self, **values: Any) -> None:
-        """Set traits from the thread. While a message from the page is being read, ipywidgets holds
-        notifications back for the whole widget, and one from here could be lost."""
-        with self._turn:
-            for name, value in values.items():
-                setattr(self, name, value)
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """ipywidgets' own, by turns with the thread that renders."""
-        with self._turn:
-            super().set_state(sync_data)
 
     def _asked(self, _: Any, content: Any, __: Any) -> None:
         """What the page's buttons ask for."""

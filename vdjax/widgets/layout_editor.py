@@ -10,7 +10,6 @@ that the kernel stays free while each step is shown.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -23,8 +22,9 @@ from vdjax.plan.check import check
 from vdjax.plan.editing import with_scene
 from vdjax.plan.problems import plan_error
 from vdjax.plan.vocabulary import Vocabulary
-from vdjax.widgets.base import Widget, sheet
+from vdjax.widgets.base import sheet
 from vdjax.widgets.layout_picture import Clip, as_clip, draw_layout, layout_words
+from vdjax.widgets.rendering import Renders
 
 Shown = Clip | tuple[Clip, str]
 """What a step of rendering yields: the frames so far, and perhaps a word about them."""
@@ -34,7 +34,7 @@ EXTENTS = ("path", "one", "after", "bend")
 MAX_UNDO = 200
 
 
-class LayoutEditor(Widget):
+class LayoutEditor(Renders):
     """Draw, move, resize and delete the boxes of a plan; take the edited plan from `plan`.
 
     Args:
@@ -73,9 +73,7 @@ class LayoutEditor(Widget):
     names: Any = traitlets.List().tag(sync=True)
     num_frames = traitlets.Int(DEFAULT_FRAMES).tag(sync=True)
     films: Any = traitlets.List().tag(sync=True)
-    can_render = traitlets.Bool(False).tag(sync=True)
     preview: Any = traitlets.Dict().tag(sync=True)
-    rendering: Any = traitlets.Dict({"state": "idle"}).tag(sync=True)
 
     def __init__(
         self,
@@ -100,16 +98,13 @@ class LayoutEditor(Widget):
         self._future: list[tuple[list[Any], VideoPlan]] = []
         self._now = (_drawn(plan), plan)
         self._vocabulary = vocabulary
-        self._render, self._steps = render, steps
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self._turn = threading.RLock()
+        self._steps = steps
         super().__init__(
+            render,
             scenes=_drawn(plan),
             findings=self._found(plan),
             names=list(vocabulary.entities) if vocabulary else [],
             films=[{} if clip is None else sheet(clip) for clip in self.clips],
-            can_render=render is not None,
             **traits,
         )
         self.observe(self._edited, "scenes")
@@ -216,27 +211,9 @@ class LayoutEditor(Widget):
         Raises:
             UserError: there is no such scene, or nothing to render with.
         """
-        if self._render is None:
-            raise UserError("there is nothing to render with; give LayoutEditor a `render`")
         number = self.scene if scene is None else scene
         self.plan.scene(number)
-        if self._thread is not None and self._thread.is_alive():
-            return
-        self._stop.clear()
-        self.rendering = {"state": "running", "scene": number, "step": 0, "steps": self._steps}
-        arguments = (self._render, number, self.plan)
-        self._thread = threading.Thread(target=self._work, args=arguments, daemon=True)
-        self._thread.start()
-
-    def cancel(self) -> None:
-        """Stop rendering after the step that is being made; what was there before stays."""
-        self._stop.set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is rendered; False if `seconds` have passed before that."""
-        if self._thread is not None:
-            self._thread.join(seconds)
-        return self._thread is None or not self._thread.is_alive()
+        self._begin(self._work, number, self.plan, scene=number, steps=self._steps)
 
     def _work(self, render: Render, number: int, plan: VideoPlan) -> None:
         """The thread: show each step, then keep the last one's frames."""
@@ -269,18 +246,6 @@ class LayoutEditor(Widget):
             films[number - 1] = sheet(clip)
             self._show(films=films)
         self._show(preview={}, rendering={"state": state, **about})
-
-    def _show(self, **values: Any) -> None:
-        """Set traits from the thread. While a message from the page is being read, ipywidgets holds
-        notifications back for the whole widget, and one from here could be lost."""
-        with self._turn:
-            for name, value in values.items():
-                setattr(self, name, value)
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """ipywidgets' own, by turns with the thread that renders."""
-        with self._turn:
-            super().set_state(sync_data)
 
     def _asked(self, _: Any, content: Any, __: Any) -> None:
         """What the page's buttons ask for."""
