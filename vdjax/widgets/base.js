@@ -80,6 +80,23 @@ function entityStyles(palette, names) {
   );
 }
 
+/** A short line in a name's colour and dashes, for legends. */
+function lineSample([colour, dashes]) {
+  return h(
+    "svg",
+    { class: "vdjax-sample", viewBox: "0 0 26 8", "aria-hidden": "true" },
+    h("line", {
+      x1: 0,
+      x2: 26,
+      y1: 4,
+      y2: 4,
+      stroke: colour,
+      "stroke-width": 3,
+      "stroke-dasharray": dashes || null,
+    }),
+  );
+}
+
 /** Black or white, whichever is easier to read on a colour #rrggbb (luma of Rec. 601). */
 function inkOn(colour) {
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));

@@ -103,20 +103,3 @@ class Clock {
     this.timer = null;
   }
 }
-
-/** A short line in a name's colour and dashes, for legends. */
-function lineSample([colour, dashes]) {
-  return h(
-    "svg",
-    { class: "fs-sample", viewBox: "0 0 26 8", "aria-hidden": "true" },
-    h("line", {
-      x1: 0,
-      x2: 26,
-      y1: 4,
-      y2: 4,
-      stroke: colour,
-      "stroke-width": 3,
-      "stroke-dasharray": dashes || null,
-    }),
-  );
-}

@@ -10,23 +10,6 @@ function spoken(name, box, moment) {
   return `${name}, ${when}: left ${percent(x0)}, top ${percent(y0)}, ${percent(x1 - x0)} wide, ${percent(y1 - y0)} high`;
 }
 
-/** A short line in a name's colour and dashes. */
-function swatch([colour, dashes]) {
-  return h(
-    "svg",
-    { class: "le-swatch", viewBox: "0 0 26 8", "aria-hidden": "true" },
-    h("line", {
-      x1: 0,
-      x2: 26,
-      y1: 4,
-      y2: 4,
-      stroke: colour,
-      "stroke-width": 3,
-      "stroke-dasharray": dashes || null,
-    }),
-  );
-}
-
 /** All lines of the view's scene at its moment; `view` is a LayoutView. */
 function drawLines(view) {
   const { scene, selected, styles, now, count } = view;

@@ -209,7 +209,7 @@ class LayoutView {
             title: seen ? `Select ${name}` : `Select ${name}, which is not visible now`,
             onclick: () => this.select(name),
           },
-          swatch(this.styles[name]),
+          lineSample(this.styles[name]),
           name,
         );
       }),
