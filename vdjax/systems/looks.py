@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from vdjax.errors import UserError
 from vdjax.ground.tokens import shift_width
+from vdjax.plan.english.words import DETERMINERS
 from vdjax.systems.loaded import LoadedModel
 from vdjax.weights.store import load_tree, save_tree
 
@@ -54,6 +55,14 @@ class Look:
 
     def _tree(self) -> dict[str, np.ndarray]:
         return {"image": self.embedding, "shift": self.shift}
+
+
+def plain_name(name: str) -> str:
+    """What plans call a thing that its owner calls "my dog": "dog"."""
+    words = name.split()
+    while len(words) > 1 and words[0].lower() in DETERMINERS:
+        words = words[1:]
+    return " ".join(words)
 
 
 def load_look(path: str | Path) -> Look:

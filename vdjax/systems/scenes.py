@@ -21,7 +21,30 @@ from vdjax.plan.boxes import Box
 from vdjax.sample.loop import Conditions, Sampler
 from vdjax.sample.noise import shared_noise
 from vdjax.systems.loaded import LoadedModel, blank_grounding
-from vdjax.systems.looks import Look
+from vdjax.systems.looks import Look, plain_name
+
+
+def given_to(
+    plan: VideoPlan, images: Mapping[str, UInt8[np.ndarray, "_ _ 3"] | Look]
+) -> dict[str, UInt8[np.ndarray, "_ _ 3"] | Look]:
+    """Users' pictures and looks by the names that the plan has: "my dog" is its "dog".
+
+    Raises:
+        UserError: a name is none of the plan's, or an entity is given two.
+    """
+    known = {name for scene in plan.scenes for name in scene.entities}
+    given: dict[str, UInt8[np.ndarray, "_ _ 3"] | Look] = {}
+    for said, picture in images.items():
+        name = said if said in known else plain_name(said)
+        if name not in known:
+            raise UserError(
+                f"picture for {said!r}: the plan has no entity of that name; "
+                f"it has {', '.join(sorted(known))}"
+            )
+        if name in given:
+            raise UserError(f"picture for {said!r}: the plan's {name!r} is given two; leave one out")
+        given[name] = picture
+    return given
 
 
 def identity_embeddings(

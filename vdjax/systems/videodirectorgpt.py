@@ -38,6 +38,7 @@ from vdjax.sample.spread import Spread, spread_over
 from vdjax.systems.loaded import LoadedModel, load
 from vdjax.systems.looks import Look
 from vdjax.systems.scenes import (
+    given_to,
     identity_embeddings,
     sampler_of,
     scene_conditions,
@@ -145,8 +146,8 @@ def film(
         scheduler: "dpm++", "ddim" or "pndm" (the paper's).
         frames: frames per scene; the preset's own where None.
         preset: name of a shipped preset, a folder of weights, or a model already loaded.
-        images: entities' identities by their names: your own pictures, or looks that were trained
-            from such (`vdjax.systems.looks`).
+        images: entities' identities by their names ("my dog" is a plan's "dog"): your own pictures,
+            or looks that were trained from such (`vdjax.systems.looks`).
         director: who plans, where `prompt` is not a plan yet.
         image_grounding: False grounds entities by text alone, as LVD and GLIGEN's text boxes do.
         text_grounding: False grounds them by their pictures alone (the paper's table 10).
@@ -156,8 +157,8 @@ def film(
         progress: told how far the work is.
 
     Raises:
-        UserError: an option is out of range, `images` names an entity that the plan has not, there
-            are not so many devices, or the model lacks a part that the film needs.
+        UserError: an option is out of range, `images` names an entity that the plan has not, or
+            one twice, there are not so many devices, or the model lacks a part that the film needs.
     """
     over = None if devices is None else spread_over(devices, spread)
     made = prepare(
@@ -201,13 +202,7 @@ def prepare(
     else:
         plan = make_plan(prompt, director=director, seed=seed or 0)
     seed = (plan.seed or 0) if seed is None else seed
-    pictures = dict(images or {})
-    known = sorted({name for scene in plan.scenes for name in scene.entities})
-    if strangers := sorted(set(pictures) - set(known)):
-        raise UserError(
-            f"picture for {strangers[0]!r}: the plan has no entity of that name; "
-            f"it has {', '.join(known)}"
-        )
+    pictures = given_to(plan, images or {})
     for name, picture in pictures.items():
         if not isinstance(picture, Look):
             _check_picture(name, picture)

@@ -28,7 +28,7 @@ from vdjax.ground.tokens import shift_width
 from vdjax.media.pictures import load_cutout
 from vdjax.plan import base_name
 from vdjax.systems.loaded import LoadedModel, load
-from vdjax.systems.looks import Look
+from vdjax.systems.looks import Look, plain_name
 from vdjax.systems.scenes import uses_images
 from vdjax.train.encoder import SystemEncoder
 from vdjax.train.guided import GuidedStage, Recipe
@@ -41,7 +41,7 @@ KINDS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 MOST_PICTURES = 20
 FEW_PICTURES = 3
 LEAST_SIDE = 16
-"""Pixels of a picture's shorter side: fewer show nothing."""
+"""Pixels of a thing's shorter side: fewer show nothing."""
 
 COMPOSITES = 96
 """Pictures in boxes that are made and encoded once; steps draw from them."""
@@ -72,8 +72,8 @@ def train_entity(
     """Learn how a thing looks from a folder of pictures; on the same run again, go on.
 
     Args:
-        name: what the thing is called, as plans name it ("dog").
-        pictures: a folder of 3 to 20 of them; transparent ones are cut out, others placed whole.
+        name: what the thing is called; "my dog" is what plans call "dog".
+        pictures: a folder of 1 to 20 of them; transparent ones are cut out, others placed whole.
         out: the run's folder.
         schedule: how long and how fast; None: 200 steps of 8.
         preset: the system, whose tokens know entities by image.
@@ -86,7 +86,7 @@ def train_entity(
     Raises:
         UserError: the name, the pictures or the system cannot be used; see `run_stage`.
     """
-    name = name.strip()
+    name = plain_name(name)
     if not name:
         raise UserError("name is empty: say what the thing is called, as in --name dog")
     out, paths = Path(out), pictures_in(Path(pictures))
@@ -281,14 +281,17 @@ def _unit(embedding):
 
 def _readable(path: Path) -> UInt8[np.ndarray, "_ _ 4"]:
     cutout = load_cutout(path)
-    if min(cutout.shape[:2]) < LEAST_SIDE:
-        height, width = cutout.shape[:2]
-        raise UserError(
-            f"picture {path} is {width} × {height} pixels: give one of at least {LEAST_SIDE} each "
-            "way"
-        )
-    if not cutout[..., 3].any():
+    # What is clear around a thing is none of it: a box is as large as what is seen.
+    around = Image.fromarray(cutout[..., 3]).getbbox()
+    if around is None:
         raise UserError(
             f"picture {path} is transparent all over: there is nothing to learn from it"
         )
-    return cutout
+    left, top, right, bottom = around
+    width, height = right - left, bottom - top
+    if min(width, height) < LEAST_SIDE:
+        raise UserError(
+            f"picture {path} shows {width} × {height} pixels: give one of at least {LEAST_SIDE} "
+            "each way"
+        )
+    return cutout[top:bottom, left:right]
