@@ -85,7 +85,7 @@ class TheirTraining:
     def _stepped(self) -> torch.Tensor:
         bar = self.bars[self.timesteps].reshape(-1, 1, 1, 1)
         noisy = bar.sqrt() * self.latents + (1 - bar).sqrt() * self.noise
-        with self._precision():
+        with torch.enable_grad(), self._precision():  # whoever else turned gradients off
             guess = self.network(
                 noisy,
                 self.timesteps,
