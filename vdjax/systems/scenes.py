@@ -42,7 +42,9 @@ def given_to(
                 f"it has {', '.join(sorted(known))}"
             )
         if name in given:
-            raise UserError(f"picture for {said!r}: the plan's {name!r} is given two; leave one out")
+            raise UserError(
+                f"picture for {said!r}: the plan's {name!r} is given two; leave one out"
+            )
         given[name] = picture
     return given
 

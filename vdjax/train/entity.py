@@ -90,9 +90,9 @@ def train_entity(
     if not name:
         raise UserError("name is empty: say what the thing is called, as in --name dog")
     out, paths = Path(out), pictures_in(Path(pictures))
-    cutouts = [_readable(path) for path in paths]
+    cutouts = [read_cutout(path) for path in paths]
     if len(paths) < FEW_PICTURES:
-        report(f"entity: {len(paths)} pictures show little of it; {FEW_PICTURES} to 5 are better")
+        report(f"entity: pictures: {len(paths)}; {FEW_PICTURES} to 5 would show more of it")
     model = load(preset)
     if not uses_images(model):
         raise UserError(
@@ -123,6 +123,29 @@ def pictures_in(folder: Path) -> list[Path]:
             f"({', '.join(KINDS)}); 3 to 5 are enough"
         )
     return found
+
+
+def read_cutout(path: Path) -> UInt8[np.ndarray, "_ _ 4"]:
+    """A thing as its picture shows it, without what is clear around it.
+
+    Raises:
+        ImageError: it is no picture that can be read.
+        UserError: it shows nothing, or too little.
+    """
+    cutout = load_cutout(path)
+    around = Image.fromarray(cutout[..., 3]).getbbox()
+    if around is None:
+        raise UserError(
+            f"picture {path} is transparent all over: there is nothing to learn from it"
+        )
+    left, top, right, bottom = around
+    width, height = right - left, bottom - top
+    if min(width, height) < LEAST_SIDE:
+        raise UserError(
+            f"picture {path} shows {width} × {height} pixels: give one of at least {LEAST_SIDE} "
+            "each way"
+        )
+    return cutout[top:bottom, left:right]
 
 
 def entity_stage(
@@ -277,21 +300,3 @@ class EntityStage:
 
 def _unit(embedding):
     return embedding / jnp.linalg.norm(embedding)
-
-
-def _readable(path: Path) -> UInt8[np.ndarray, "_ _ 4"]:
-    cutout = load_cutout(path)
-    # What is clear around a thing is none of it: a box is as large as what is seen.
-    around = Image.fromarray(cutout[..., 3]).getbbox()
-    if around is None:
-        raise UserError(
-            f"picture {path} is transparent all over: there is nothing to learn from it"
-        )
-    left, top, right, bottom = around
-    width, height = right - left, bottom - top
-    if min(width, height) < LEAST_SIDE:
-        raise UserError(
-            f"picture {path} shows {width} × {height} pixels: give one of at least {LEAST_SIDE} "
-            "each way"
-        )
-    return cutout[top:bottom, left:right]
