@@ -21,19 +21,23 @@ ensure = @$(PYTHON) scripts/environment.py "$(VENV)"
 python = "$(VENV)/bin/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help film test fuzz parity bench lint lab train doctor clean
+.PHONY: help film test test-notebooks fuzz parity bench lint lab site train doctor clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 film: ## turn a sentence into a film under films/: make film PROMPT="..." OUT=DIR
 	$(ensure)
 	@$(python) -m vdjax film "$$VDJAX_PROMPT" $${VDJAX_OUT:+-o "$$VDJAX_OUT"} $(ARGS)
 
 test: ## run the tests
-	$(ensure) dev notebooks train llm models
+	$(ensure) dev notebooks train llm models site
 	@echo "vdjax: running the tests"
 	@$(python) -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+test-notebooks: ## run every edition of every notebook, and try every answer
+	$(ensure) dev notebooks train llm models site
+	@VDJAX_NOTEBOOKS=all $(python) -m pytest tests/notebooks --numprocesses auto $(ARGS)
 
 fuzz: ## throw 10,000 bad answers at the readers of language models' answers
 	$(ensure) dev notebooks train llm models
@@ -57,6 +61,10 @@ lint: ## check style and types
 lab: ## open the first notebook in JupyterLab
 	$(ensure) notebooks
 	@$(python) -m jupyterlab notebooks/00_start_here.ipynb
+
+site: ## build the site of the course into build/site/index.html
+	$(ensure) notebooks site
+	@$(python) -m sphinx -qW --keep-going -c site notebooks build/site
 
 train: ## train one stage, or go on where it stopped: make train STAGE=autoencoder
 	$(ensure) train

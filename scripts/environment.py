@@ -7,7 +7,8 @@ a plain `venv` with uv inside, filled from uv.lock. Extras are only ever added, 
 and `make test` share one environment. A stamp with the lock's checksum makes the next call quick;
 an environment that does not work is said to be so and made again.
 
-`models` is a group of the lock, not an extra: models in packages, which only tests need.
+`models` and `site` are groups of the lock, not extras: models in packages, which only tests need,
+and what builds the site of the course.
 
 The extra `parity` is torch, which for Linux is locked with gigabytes of CUDA. It is installed by
 plain pip, in the locked version: pip takes a build for CPUs where its settings offer one, and all
@@ -28,7 +29,7 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "vdjax-stamp.json"
 BY_PIP = ("parity",)
-GROUPS = ("models",)
+GROUPS = ("models", "site")
 
 # Run inside the environment: is every direct requirement there, and is vdjax this clone's?
 CHECK = """

@@ -8,7 +8,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 00 · Start here: from a sentence to a film
 #
 # **Goal, in one sentence:** type a sentence, watch a film of several scenes being made on this
@@ -18,10 +18,7 @@
 # scene; one grounding token per box; frames that come out of noise step by
 # step.](pictures/00_road.png)
 #
-# [![Open in Colab][badge]][colab]
-#
-# [badge]: https://colab.research.google.com/assets/colab-badge.svg
-# [colab]: {{COLAB}}/notebooks/00_start_here.ipynb
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
 #
 # **You will be able to**
 #
@@ -30,18 +27,20 @@
 # - say what each part of the system does, and where to look it up.
 #
 # **You need** Python, and no network, no key, no GPU: the trained weights come with the package.
-# About 3 GB of memory. It helps to have seen NumPy before; nothing about diffusion is taken as
-# known.
+# It helps to have seen NumPy before; nothing about diffusion is taken as known. Words that are new
+# stand in the [glossary](glossary.md).
 #
-# | where | time for *Run all* |
-# |---|---|
-# | {{MACHINE}} | {{SECONDS}} |
-# | Colab, CPU | not measured |
-# | Colab, T4 GPU | not measured |
+# {{TIMES}}
 
-# %%
-# @title Install what is missing {display-mode: "form"}
-# {{INSTALL}}
+# %% [markdown] tags=["teacher"]
+# This is the shop window: let everybody see a film of their own sentence within ten minutes, and
+# leave every "how" for later. Run `vdjax warmup` on the machines before the class: the first film
+# has to be compiled. Learners ask for things that the shipped weights don't know; the
+# planner's notes say so, and that is the moment to open the model card. When time is short, keep
+# sections 1 and 2 and exercise 1.
+
+# %% tags=["install"]
+# Filled in from install.py.
 
 # %%
 import re
@@ -63,7 +62,7 @@ STEPS = 4  # denoising steps per scene: more is slower, and shows little more wi
 SEED = 0
 print(f"vdjax {vdjax.__version__}, jax {jax.__version__} on {jax.devices()[0].platform}")
 
-# %% [markdown]
+# %% [markdown] minutes=15 tags=["slide"]
 # ## 1 · A film in three cells
 #
 # **First the plan.** The paper behind this package, VideoDirectorGPT (Lin et al., 2023), cuts
@@ -85,7 +84,7 @@ print(plan.summary())
 # word in silence. The same plan as a picture, before anything is drawn: the thin box is where a
 # thing starts, the thick box where it ends, the dots are the nine keyframes.
 
-# %%
+# %% tags=["subslide"]
 show(
     plan_figure(plan),
     alt="The plan's scenes as empty squares with the first and the last box of every thing.",
@@ -112,14 +111,19 @@ card = Path(vdjax.__file__).parent / "weights" / PRESET / "README.md"
 state = re.search(r"State: (.+?)\*\*", card.read_text(), re.DOTALL) if card.exists() else None
 print("Their model card says:", " ".join(state[1].split()) if state else f"see {card.name}")
 
-# %%
+# %% [markdown] tags=["discuss"]
+# Before you run the next two cells: which of the things in the plan will be easy to recognise, and
+# which not? Write a guess down, then look. (3 minutes alone; size in the frame is what decides it,
+# far more than the word.)
+
+# %% tags=["slide"]
 show(
     storyboard(plan, film.frames),
     alt="Storyboard: a row of four frames per scene, with the plan's boxes and names over them.",
     width=800,
 )
 
-# %%
+# %% tags=["subslide"]
 play(film.frames, alt=f"The film of: {PROMPT}", width=256)
 
 # %% [markdown]
@@ -130,7 +134,7 @@ play(film.frames, alt=f"The film of: {PROMPT}", width=256)
 # vdjax film "A cat drives a red car to the beach, then meets a dog" -o films/cat
 # ```
 
-# %% [markdown]
+# %% [markdown] minutes=10 tags=["slide"]
 # ## 2 · Change the plan, and render it again
 #
 # A plan is plain data: read it, change it, render it again. Boxes are `(x0, y0, x1, y1)`; x goes
@@ -157,24 +161,20 @@ play(
     alt=f"Scene 1 ({scene.description}), same seed",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["discuss"]
+# Only the boxes were mirrored, yet more than the places changed. What would have to be true for the
+# second film to be the mirror image of the first? (5 minutes in pairs. The noise is not mirrored,
+# and neither is the network: it learned what things look like from the left and from the right
+# separately.)
+
+# %% [markdown] minutes=5 tags=["slide"]
 # ## 3 · The map
 #
 # A film goes through the package in one direction, and the folders are the stations on its way.
-# The notebooks go along the same road.
+# The notebooks go along the same road; the last three leave it, for other machines, sizes and
+# pictures.
 #
-# | station | folder | what happens | notebook |
-# |---|---|---|---|
-# | plan | `vdjax/plan` | a sentence becomes scenes, things, boxes | 01 · planning (planned) |
-# | ground | `vdjax/ground` | boxes, names, pictures become tokens | [02 · grounding tokens][02] |
-# | model | `vdjax/model` | the 3D UNet with guided attention | 03 · the UNet (planned) |
-# | train | `vdjax/train` | five stages, each one command | 04 · training (planned) |
-# | sample | `vdjax/sample` | noise becomes frames, step by step | [05 · sampling][05] |
-# | inspect | `vdjax/inspect` | attention and gates as pictures | 06 · looking inside (planned) |
-# | evaluate | `vdjax/evaluate` | is it there, moving, the same? | 07 · measuring (planned) |
-#
-# [02]: 02_grounding_tokens.ipynb
-# [05]: 05_multi_scene_sampling.ipynb
+# {{MAP}}
 #
 # The report says how long each station took for the film above:
 
@@ -183,13 +183,13 @@ for station, seconds in film.report["seconds"].items():
     print(f"{station:>8}: {seconds:6.2f} s")
 print(f"    each denoising step of a scene: {film.report['seconds_per_step']:.2f} s")
 
-# %% [markdown]
+# %% [markdown] tags=["exercise"]
 # ## 4 · Exercises
 #
 # Each one says how hard it is, how much it matters, and how long it takes. Write in the first
 # cell, run the second: it says whether you are there, or what to look at. Skip what bores you.
 
-# %% [markdown]
+# %% [markdown] tags=["exercise"]
 # ### Exercise 1 · Make it rise
 #
 # *Difficulty 2/5 · importance 4/5 · 5 to 10 minutes*
@@ -199,13 +199,12 @@ print(f"    each denoising step of a scene: {film.report['seconds_per_step']:.2f
 # starts where it starts now, keeps its size, and does not move sideways. Nothing else changes.
 
 
-# %%
+# %% tags=["stub"]
 def rising(scene, name):
     return scene  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 1 {display-mode: "form"}
+# %% tags=["check"]
 def check_rising(answer):
     scene = plan.scene(3)
     name = scene.entities[0]
@@ -235,28 +234,44 @@ def check_rising(answer):
 
 print(check_rising(rising))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # Keyframe `k` (0 to 8) is `k/8` of the way. With the first box `(x0, y0, x1, y1)`, the box must
 # go up by `y0` in all. `scene.keyframes` is a tuple of mappings; make a list of new dictionaries,
 # `{**keyframe, name: (…)}`.
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def rising(scene, name):
-#     x0, y0, x1, y1 = scene.keyframes[0][name]
-#     keyframes = [
-#         {**keyframe, name: (x0, y0 - y0 * k / 8, x1, y1 - y0 * k / 8)}
-#         for k, keyframe in enumerate(scene.keyframes)
-#     ]
-#     return scene.replace(keyframes=keyframes)
-# ```
-# </details>
 
-# %% [markdown]
+
+# %% tags=["solution"]
+def rising(scene, name):
+    x0, y0, x1, y1 = scene.keyframes[0][name]
+    keyframes = [
+        {**keyframe, name: (x0, y0 - y0 * k / 8, x1, y1 - y0 * k / 8)}
+        for k, keyframe in enumerate(scene.keyframes)
+    ]
+    return scene.replace(keyframes=keyframes)
+
+
+# %% tags=["wrong"]
+# says: something other than
+def rising(scene, name):
+    x0, y0, x1, y1 = scene.keyframes[0][name]
+    keyframes = [
+        {**scene.keyframes[0], name: (x0, y0 - y0 * k / 8, x1, y1 - y0 * k / 8)} for k in range(9)
+    ]
+    return scene.replace(keyframes=keyframes)
+
+
+# %% tags=["wrong"]
+# says: changes its height on the way
+def rising(scene, name):
+    x0, y0, x1, y1 = scene.keyframes[0][name]
+    keyframes = [
+        {**keyframe, name: (x0, y0 - y0 * k / 8, x1, y1)}
+        for k, keyframe in enumerate(scene.keyframes)
+    ]
+    return scene.replace(keyframes=keyframes)
+
+
+# %% [markdown] tags=["exercise"]
 # ### Exercise 2 · Who must stay the same?
 #
 # *Difficulty 1/5 · importance 5/5 · 5 minutes*
@@ -267,13 +282,12 @@ print(check_rising(rising))
 # (from 1) in which it appears.
 
 
-# %%
+# %% tags=["stub"]
 def groups(scenes):
     return {}  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 2 {display-mode: "form"}
+# %% tags=["check"]
 def check_groups(answer):
     found = {name: list(numbers) for name, numbers in answer(plan.scenes).items()}
     truth = {name: list(numbers) for name, numbers in plan.groups.items()}
@@ -289,26 +303,41 @@ def check_groups(answer):
 
 print(check_groups(groups))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # `enumerate(scenes, 1)` counts from 1; the names of a scene are
 # `(*scene.entities, scene.background)`.
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def groups(scenes):
-#     found = {}
-#     for number, scene in enumerate(scenes, 1):
-#         for name in (*scene.entities, scene.background):
-#             found.setdefault(name, []).append(number)
-#     return found
-# ```
-# </details>
 
-# %% [markdown]
+
+# %% tags=["solution"]
+def groups(scenes):
+    found = {}
+    for number, scene in enumerate(scenes, 1):
+        for name in (*scene.entities, scene.background):
+            found.setdefault(name, []).append(number)
+    return found
+
+
+# %% tags=["wrong"]
+# says: yours says [0
+def groups(scenes):
+    found = {}
+    for number, scene in enumerate(scenes):
+        for name in (*scene.entities, scene.background):
+            found.setdefault(name, []).append(number)
+    return found
+
+
+# %% tags=["wrong"]
+# says: is missing: it appears in
+def groups(scenes):
+    found = {}
+    for number, scene in enumerate(scenes, 1):
+        for name in scene.entities:
+            found.setdefault(name, []).append(number)
+    return found
+
+
+# %% [markdown] tags=["exercise"]
 # ### Exercise 3 · What does a film cost?
 #
 # *Difficulty 2/5 · importance 3/5 · 5 minutes*
@@ -319,13 +348,12 @@ print(check_groups(groups))
 # here?
 
 
-# %%
+# %% tags=["stub"]
 def network_frames(scenes, steps, frames):
     return 0  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 3 {display-mode: "form"}
+# %% tags=["check"]
 def check_network_frames(answer):
     for scenes, steps, frames in ((1, 1, 1), (3, 8, 16), (2, 50, 16)):
         value, truth = answer(scenes, steps, frames), scenes * steps * frames * 2
@@ -340,23 +368,49 @@ def check_network_frames(answer):
 
 print(check_network_frames(network_frames))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # All frames of a scene go through the network at once, and that happens twice in each step of
 # each scene.
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def network_frames(scenes, steps, frames):
-#     return scenes * steps * 2 * frames
-# ```
-# </details>
 
-# %% [markdown]
-# ## References and where to go on
+
+# %% tags=["solution"]
+def network_frames(scenes, steps, frames):
+    return scenes * steps * 2 * frames
+
+
+# %% tags=["wrong"]
+# says: the network is asked twice per step
+def network_frames(scenes, steps, frames):
+    return scenes * steps * frames
+
+
+# %% tags=["wrong"]
+# says: it should be
+def network_frames(scenes, steps, frames):
+    return scenes * steps * 2
+
+
+# %% [markdown] tags=["questions"]
+# ## 5 · Questions
+#
+# Answer aloud, or on paper, before you unfold.
+#
+# 1. Which two parts does the paper cut video making into, and what passes between them?
+# 2. In which direction does y grow in a box?
+# 3. How does the renderer know that the cat of scene 3 is the cat of scene 1?
+# 4. You want a thing to be elsewhere, and everything else to stay. What do you change, and what
+#    must you not change?
+# 5. Why does the first film of a session take longer than the second?
+
+# %% [markdown] tags=["answers"]
+# 1. A planner and a renderer; between them a plan: scenes, things, and boxes at nine keyframes.
+# 2. Downwards: 0 is the top of the frame.
+# 3. By its name. Equal names are one group, and a group shares one picture of the thing.
+# 4. Its boxes; not the seed, which makes the noise.
+# 5. The programs are compiled once, and used again as long as shapes stay the same.
+
+# %% [markdown] tags=["references"]
+# ## References, and what to read next
 #
 # - Lin, Zala, Cho, Bansal: *VideoDirectorGPT: Consistent Multi-Scene Video Generation via
 #   LLM-Guided Planning*, COLM 2024, [arXiv:2309.15091](https://arxiv.org/abs/2309.15091).

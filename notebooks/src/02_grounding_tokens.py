@@ -8,7 +8,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 02 · Grounding tokens: how the network is told what belongs where
 #
 # **Goal, in one sentence:** turn a box, a word and a picture into one token, build the gated
@@ -19,10 +19,7 @@
 # self-attention together; only the visual ones are kept, and a gate decides how much of the
 # result is added.](pictures/02_tokens.png)
 #
-# [![Open in Colab][badge]][colab]
-#
-# [badge]: https://colab.research.google.com/assets/colab-badge.svg
-# [colab]: {{COLAB}}/notebooks/02_grounding_tokens.ipynb
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
 #
 # **You will be able to**
 #
@@ -33,17 +30,20 @@
 # - find out which of the trained layers listen to the layout.
 #
 # **You need** NumPy and an idea of what attention is; [00 · start here](00_start_here.ipynb) is a
-# help. No network, no GPU, about 2 GB of memory.
+# help. No network, no GPU. Symbols: [notation](notation.md); words: [glossary](glossary.md).
 #
-# | where | time for *Run all* |
-# |---|---|
-# | {{MACHINE}} | {{SECONDS}} |
-# | Colab, CPU | not measured |
-# | Colab, T4 GPU | not measured |
+# {{TIMES}}
 
-# %%
-# @title Install what is missing {display-mode: "form"}
-# {{INSTALL}}
+# %% [markdown] tags=["teacher"]
+# Two ideas carry this lesson: a token is *where* and *what* in one vector, and a gate makes a new
+# layer harmless on the first day. Learners who know Transformers get stuck elsewhere: that the
+# grounding rows are thrown away after attention, and that `null` features stand *before* the linear
+# maps. Draw both on the board. The picture in the token (end of section 3) and the geometry (end of
+# section 4) are this package's own additions, not the paper's; leave them out when time is short,
+# nothing later needs them.
+
+# %% tags=["install"]
+# Filled in from install.py.
 
 # %%
 import jax
@@ -72,7 +72,7 @@ def axes(columns=1, width=4.0, height=3.0):
     return figure, figure.subplots(1, columns)
 
 
-# %% [markdown]
+# %% [markdown] minutes=15 tags=["slide"]
 # ## 1 · A box becomes 64 numbers
 #
 # A box is four numbers, $(x_0, y_0, x_1, y_1)$, each from 0 to 1. A network that gets them raw
@@ -85,7 +85,7 @@ def axes(columns=1, width=4.0, height=3.0):
 # NumPy:
 
 
-# %%
+# %% tags=["scratch"]
 def fourier(box):
     """(4,) -> (64,): by frequency, then sine or cosine, then coordinate."""
     frequencies = 100.0 ** (np.arange(8) / 8)
@@ -94,6 +94,7 @@ def fourier(box):
     return waves.reshape(64)
 
 
+# %%
 box = (0.1, 0.5, 0.4, 0.9)
 np.testing.assert_allclose(fourier(box), box_code(jnp.array(box)), atol=1e-5)
 print(f"{box} -> {fourier(box).shape[0]} numbers, equal to vdjax.model.boxes.box_code")
@@ -104,7 +105,7 @@ print(f"{box} -> {fourier(box).shape[0]} numbers, equal to vdjax.model.boxes.box
 # alike (cosine) the codes of two places are. It falls off with distance, for raw coordinates it
 # hardly does.
 
-# %%
+# %% tags=["subslide"]
 places = np.linspace(0, 0.7, 71)
 codes = np.stack([fourier((x, 0.5, x + 0.3, 0.9)) for x in places])
 raw = np.stack([(x, 0.5, x + 0.3, 0.9) for x in places])
@@ -129,7 +130,12 @@ show(
     "has a peak at 0.35, that of raw coordinates is nearly flat.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["discuss"]
+# A learner says: "Eight frequencies are a waste, the network could learn them." What would it have
+# to learn, and from which examples? (5 minutes. It is possible; it takes pairs of boxes that differ
+# by a hair and look different. The code gives that for nothing, on the first day.)
+
+# %% [markdown] minutes=10 tags=["slide"]
 # ## 2 · A word and a picture become vectors
 #
 # *Where* is told; *what* is missing. It comes from CLIP, a pair of networks trained to give a
@@ -161,7 +167,7 @@ show(
     width=400,
 )
 
-# %%
+# %% tags=["subslide"]
 of_pictures = np.asarray(model.embed_pictures(list(pictures.values())))
 of_words = np.asarray(model.embed_text(NAMES))
 likeness = of_pictures @ of_words.T  # (picture, word)
@@ -196,7 +202,7 @@ for number, embedding in enumerate(drawn, 1):
     )
     print(f"draw {number} of a cat is nearest to: {nearest}")
 
-# %% [markdown]
+# %% [markdown] minutes=20 tags=["slide"]
 # ## 3 · One token per thing and frame
 #
 # The three parts go through a small network (VideoDirectorGPT, section 3.2):
@@ -209,15 +215,13 @@ for number, embedding in enumerate(drawn, 1):
 # *null* features, learned vectors in place of all three parts. Here is the token by hand, from
 # the trained parameters:
 
-# %%
-net = model.params["net"]
 
-
+# %% tags=["scratch"]
 def dense(layer, x):
     return x @ layer["kernel"] + layer["bias"]
 
 
-def token(text, image, box):
+def token(net, text, image, box):
     """(text_width,), (image_width,), (4,) -> (width,): one thing in one frame."""
     text = dense(net["project_text"], text * np.sqrt(text.size))
     image = dense(net["project_image"], image * np.sqrt(image.size))
@@ -231,6 +235,7 @@ def token(text, image, box):
 # Put a cat into the first place, let it walk for four frames, and compare:
 
 # %%
+net = model.params["net"]
 FRAMES, WALK = 4, [(0.1 * f, 0.5, 0.1 * f + 0.3, 0.9) for f in range(4)]
 config = model.preset.grounding
 PLACES = config.max_entities
@@ -254,14 +259,14 @@ grounding = Grounding(
 carried = GroundingNet(config).apply({"params": net}, grounding)
 tokens, their_boxes = carried[..., : config.width], carried[..., -4:]
 their_pictures = carried[..., config.width : -4]
-by_hand = np.stack([token(word, picture, step) for step in WALK])
+by_hand = np.stack([token(net, word, picture, step) for step in WALK])
 np.testing.assert_allclose(tokens[0, :, 0], by_hand, rtol=1e-3, atol=1e-4)
 np.testing.assert_allclose(their_boxes[0, :, 0], WALK, atol=1e-6)
 print(f"tokens: {tokens.shape} (clip, frame, place, width); place 0 equals the token by hand")
 print(f"carried beside them, for section 4: the boxes themselves, {their_boxes.shape},")
 print(f"and a picture of each thing, {their_pictures.shape}")
 
-# %% [markdown]
+# %% [markdown] minutes=10
 # **A picture in a token.** The token above is what the paper has. The small network here gets one
 # thing more, from a second MLP over the same three parts: what the thing should look like, as the
 # *latents* (the four numbers per 8 × 8 pixels that the diffusion network works on) expected in its
@@ -312,7 +317,7 @@ show(
     width=640,
 )
 
-# %% [markdown]
+# %% [markdown] minutes=20 tags=["slide"]
 # ## 4 · A layer that reads them: gated self-attention
 #
 # The network that makes the film already has, for every frame, *visual tokens* $v$: one per cell
@@ -326,7 +331,7 @@ show(
 # rows are thrown away. From scratch, one frame at a time:
 
 
-# %%
+# %% tags=["scratch"]
 def layer_norm(layer, x):
     mean = x.mean(-1, keepdims=True)
     variance = ((x - mean) ** 2).mean(-1, keepdims=True)
@@ -362,7 +367,12 @@ def gated_self_attention(params, visual, grounding, heads):
     return visual + jnp.tanh(params["alpha_dense"]) * update
 
 
-# %% [markdown]
+# %% [markdown] tags=["discuss"]
+# Why self-attention over both kinds of token, and not cross-attention from visual to grounding
+# tokens, which would be cheaper? (5 minutes in pairs. The softmax is shared: a cell may look at its
+# neighbours *instead of* at the layout, and a place that holds nobody costs it nothing.)
+
+# %% [markdown] tags=["subslide"]
 # Now take the parameters of a trained layer, open both gates half-way so that nothing can hide
 # behind a small gate, feed random visual tokens and the tokens from above, and compare with the
 # package's layer:
@@ -383,7 +393,7 @@ ours = jnp.stack(
 np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 print(f"{visual.shape} visual tokens: equal, largest difference {jnp.abs(ours - theirs).max():.1e}")
 
-# %% [markdown]
+# %% [markdown] minutes=10
 # One thing more is done in the trained network. To look at "the cat on the left" a visual token
 # must know that it is on the left, and to draw the cat's ear it must know that it is where the ear
 # goes. Stable Diffusion's network learnt such things from very many pictures. When this small one
@@ -409,7 +419,7 @@ print("gain per head:", np.asarray(trained["box_gain"]).round(2))
 told = layer.apply({"params": half_open}, visual, tokens[0], geometry)
 print(f"largest difference that this makes: {jnp.abs(told - theirs).max():.2f}")
 
-# %% [markdown]
+# %% [markdown] minutes=10 tags=["slide"]
 # ## 5 · A closed gate changes nothing
 #
 # A network that already makes films must not be spoilt by new layers. $\tanh 0 = 0$: with both
@@ -462,7 +472,7 @@ axis.set(
 show(figure, alt="Change of the prediction over the factor on the gates; zero at factor zero.")
 print("change in %:", ", ".join(f"{100 * value:.2f}" for value in effect))
 
-# %% [markdown]
+# %% [markdown] minutes=10 tags=["slide"]
 # ## 6 · Which layers listen?
 #
 # Two scalars per layer, read off the trained weights. The sign of a gate has no meaning of its own
@@ -498,12 +508,12 @@ print(
     "change in %:", ", ".join(f"{n} {value:.2f}" for n, value in zip(layers, missed, strict=True))
 )
 
-# %% [markdown]
+# %% [markdown] tags=["exercise"]
 # ## 7 · Exercises
 #
 # Write in the first cell, run the second: it says whether you are there, or what to look at.
 
-# %% [markdown]
+# %% [markdown] tags=["exercise"]
 # ### Exercise 1 · Boxes from a detector
 #
 # *Difficulty 1/5 · importance 3/5 · 5 minutes*
@@ -512,13 +522,12 @@ print(
 # which gives the 64 numbers of such a box. Use `fourier`.
 
 
-# %%
+# %% tags=["stub"]
 def code_of_centre_box(cx, cy, w, h):
     return fourier((cx, cy, w, h))  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 1 {display-mode: "form"}
+# %% tags=["check"]
 def check_centre_box(answer):
     truth = np.asarray(box_code(jnp.array([0.2, 0.25, 0.6, 0.75])))
     value = np.asarray(answer(0.4, 0.5, 0.4, 0.5))
@@ -535,21 +544,28 @@ def check_centre_box(answer):
 
 print(check_centre_box(code_of_centre_box))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # The left edge is half a width left of the centre.
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def code_of_centre_box(cx, cy, w, h):
-#     return fourier((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2))
-# ```
-# </details>
 
-# %% [markdown]
+
+# %% tags=["solution"]
+def code_of_centre_box(cx, cy, w, h):
+    return fourier((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2))
+
+
+# %% tags=["wrong"]
+# says: that takes (cx, cy) for the upper left corner
+def code_of_centre_box(cx, cy, w, h):
+    return fourier((cx, cy, cx + w, cy + h))
+
+
+# %% tags=["wrong"]
+# says: not yet: for centre (0.4, 0.5)
+def code_of_centre_box(cx, cy, w, h):
+    return fourier((cx - w, cy - h, cx + w, cy + h))
+
+
+# %% [markdown] tags=["exercise"]
 # ### Exercise 2 · The token of nobody
 #
 # *Difficulty 3/5 · importance 4/5 · 10 to 15 minutes*
@@ -560,13 +576,12 @@ print(check_centre_box(code_of_centre_box))
 # the features would stand *before* the linear maps, and they are not scaled.
 
 
-# %%
+# %% tags=["stub"]
 def null_token():
     return jnp.zeros(config.width)  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 2 {display-mode: "form"}
+# %% tags=["check"]
 def check_null_token(answer):
     truth = np.asarray(tokens[0, 0, 1])  # place 1 holds nobody
     value = np.asarray(answer())
@@ -576,7 +591,7 @@ def check_null_token(answer):
         return (
             "it is all zeros; biases alone make it something else: send the null features through."
         )
-    scaled = token(net["null_text_feature"], net["null_image_feature"], (0.0, 0.0, 0.0, 0.0))
+    scaled = token(net, net["null_text_feature"], net["null_image_feature"], (0.0, 0.0, 0.0, 0.0))
     if np.allclose(value, scaled, atol=1e-4) and not np.allclose(value, truth, atol=1e-4):
         return "close: that codes a box of zeros, or scales the features; use them as they are."
     if not np.allclose(value, truth, rtol=1e-3, atol=1e-4):
@@ -586,24 +601,34 @@ def check_null_token(answer):
 
 print(check_null_token(null_token))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # Copy `token` and take the null features in place of `text * …`, `image * …` and `fourier(box)`.
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def null_token():
-#     text = dense(net["project_text"], net["null_text_feature"])
-#     image = dense(net["project_image"], net["null_image_feature"])
-#     parts = jnp.concatenate([image, text, net["null_position_feature"]])
-#     return dense(net["linears_2"], jax.nn.silu(dense(net["linears_0"], parts)))
-# ```
-# </details>
 
-# %% [markdown]
+
+# %% tags=["solution"]
+def null_token():
+    text = dense(net["project_text"], net["null_text_feature"])
+    image = dense(net["project_image"], net["null_image_feature"])
+    parts = jnp.concatenate([image, text, net["null_position_feature"]])
+    return dense(net["linears_2"], jax.nn.silu(dense(net["linears_0"], parts)))
+
+
+# %% tags=["wrong"]
+# says: close: that codes a box of zeros
+def null_token():
+    return token(net, net["null_text_feature"], net["null_image_feature"], (0.0, 0.0, 0.0, 0.0))
+
+
+# %% tags=["wrong"]
+# says: the order in the MLP is image, text, position
+def null_token():
+    text = dense(net["project_text"], net["null_text_feature"])
+    image = dense(net["project_image"], net["null_image_feature"])
+    parts = jnp.concatenate([text, image, net["null_position_feature"]])
+    return dense(net["linears_2"], jax.nn.silu(dense(net["linears_0"], parts)))
+
+
+# %% [markdown] tags=["exercise"]
 # ### Exercise 3 · Deaf, but not asleep
 #
 # *Difficulty 3/5 · importance 4/5 · 10 minutes*
@@ -612,17 +637,16 @@ print(check_null_token(null_token))
 # all, yet still changes the visual tokens. `params` itself must stay as it is.
 
 
-# %%
+# %% tags=["stub"]
 def deaf(params):
     return params  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 3 {display-mode: "form"}
+# %% tags=["check"]
 def check_deaf(answer):
-    before = {key: half_open[key] for key in half_open}
-    params = answer(half_open)
-    if any(half_open[key] is not before[key] for key in before):
+    given = dict(half_open)
+    params = answer(given)
+    if any(given[key] is not half_open[key] for key in half_open):
         return "the parameters that came in were changed: make a new dictionary, {**params, …}."
     one = layer.apply({"params": params}, visual, tokens[0])
     two = layer.apply({"params": params}, visual, tokens[0] + 1.0)
@@ -635,22 +659,53 @@ def check_deaf(answer):
 
 print(check_deaf(deaf))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # Of the two equations in section 4, only one has $h$ in it.
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def deaf(params):
-#     return {**params, "alpha_attn": jnp.array(0.0)}
-# ```
-# </details>
 
-# %% [markdown]
-# ## References and where to go on
+
+# %% tags=["solution"]
+def deaf(params):
+    return {**params, "alpha_attn": jnp.array(0.0)}
+
+
+# %% tags=["wrong"]
+# says: now the layer does nothing at all
+def deaf(params):
+    return {**params, "alpha_attn": jnp.array(0.0), "alpha_dense": jnp.array(0.0)}
+
+
+# %% tags=["wrong"]
+# says: the layer still hears
+def deaf(params):
+    return {**params, "alpha_dense": jnp.array(0.0)}
+
+
+# %% tags=["wrong"]
+# says: the parameters that came in were changed
+def deaf(params):
+    params["alpha_attn"] = jnp.array(0.0)
+    return params
+
+
+# %% [markdown] tags=["questions"]
+# ## 8 · Questions
+#
+# 1. What three things does a grounding token say, and which network says each?
+# 2. Why are the waves' frequencies spread over two powers of ten?
+# 3. Which rows of the output of self-attention are kept, and which are thrown away?
+# 4. Both gates are at zero. Which of a layer's parameters get a gradient in the first step?
+# 5. A place holds nobody. What do visual tokens see there?
+
+# %% [markdown] tags=["answers"]
+# 1. Where (the Fourier code of the box), which word (CLIP's text tower), which look (CLIP's image
+#    tower, or the prior's draw).
+# 2. Slow waves tell far places apart, fast waves near ones.
+# 3. The visual rows are kept; the grounding rows have done their work.
+# 4. Only the gates: all else is multiplied by $\tanh 0 = 0$.
+# 5. The token that the null features make, the same for every empty place.
+
+# %% [markdown] tags=["references"]
+# ## References, and what to read next
 #
 # - Li et al.: *GLIGEN: Open-Set Grounded Text-to-Image Generation*, CVPR 2023,
 #   [arXiv:2301.07093](https://arxiv.org/abs/2301.07093): the Fourier code, the gates.

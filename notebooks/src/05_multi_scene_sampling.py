@@ -8,7 +8,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 05 · Multi-scene sampling: from noise to a film
 #
 # **Goal, in one sentence:** write the sampling loop with its two phases yourself, turn its knobs,
@@ -18,10 +18,7 @@
 # on and settles what is where; the rest runs without them and settles what it looks
 # like.](pictures/05_two_phases.png)
 #
-# [![Open in Colab][badge]][colab]
-#
-# [badge]: https://colab.research.google.com/assets/colab-badge.svg
-# [colab]: {{COLAB}}/notebooks/05_multi_scene_sampling.ipynb
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
 #
 # **You will be able to**
 #
@@ -31,18 +28,20 @@
 # - compare a film with and without gates from the same noise;
 # - measure how much of the attention on a thing's token lies inside its box, against chance.
 #
-# **You need** [02 · grounding tokens](02_grounding_tokens.ipynb), or to believe it. No network,
-# no GPU, about 3 GB of memory.
+# **You need** [02 · grounding tokens](02_grounding_tokens.ipynb), or to believe it. No network, no
+# GPU. Symbols: [notation](notation.md); words: [glossary](glossary.md).
 #
-# | where | time for *Run all* |
-# |---|---|
-# | {{MACHINE}} | {{SECONDS}} |
-# | Colab, CPU | not measured |
-# | Colab, T4 GPU | not measured |
+# {{TIMES}}
 
-# %%
-# @title Install what is missing {display-mode: "form"}
-# {{INSTALL}}
+# %% [markdown] tags=["teacher"]
+# The loop in section 2 is the heart: have somebody read it aloud, line by line, beside the
+# equation. With the shipped weights the gates' effect can be seen at once (section 3); what
+# guidance and seed do, let the class find out and put into words. Section 4 wants a live kernel: on
+# two cores a move of a slider takes seconds, so let groups take one knob each. Section 5 is the
+# bridge to looking inside; leave out the plot by layers when time is short.
+
+# %% tags=["install"]
+# Filled in from install.py.
 
 # %%
 import sys
@@ -71,7 +70,7 @@ STEPS, FRAMES, SEED, GUIDANCE = 8, 8, 0, 4.0  # few steps and frames, so that a 
 enable_compilation_cache()
 model = vdjax.load(PRESET)
 
-# %% [markdown]
+# %% [markdown] minutes=10 tags=["slide"]
 # ## 1 · What enters
 #
 # One sentence per scene this time. The two cats are called the same, so they are one cat.
@@ -101,7 +100,7 @@ print("text     ", conditions.text.shape, "(without/with, word, width)")
 print("grounding", conditions.grounding.shape, "(without/with, frame, place, width)")
 print("noise    ", noise.shape, "(clip, frame, height, width, channel)")
 
-# %% [markdown]
+# %% [markdown] minutes=20 tags=["slide"]
 # ## 2 · The loop, by hand
 #
 # Every step asks the network twice and pushes the two answers apart (classifier-free guidance, Ho
@@ -156,14 +155,19 @@ print(
     f"mean difference {apart.mean():.4f}, largest {apart.max()}"
 )
 
-# %% [markdown]
+# %% [markdown] tags=["discuss"]
+# Why are the gates on at the beginning and off at the end, and not the other way round? Predict
+# what the other way round would look like. (5 minutes in pairs. What is where is settled while all
+# is noise; late gates could only repaint.)
+
+# %% [markdown] minutes=10 tags=["slide"]
 # ## 3 · The same noise, gates on and off
 #
 # With $\alpha = 0$ the gated layers are never run: what comes out is the text-to-video model as
 # it was before it ever saw a box. The noise is the same, the words are the same. Look at where
 # things are, and how they move.
 
-# %%
+# %% tags=["subslide"]
 ungated = vdjax.film(
     plan, seed=SEED, steps=STEPS, guidance=GUIDANCE, alpha=0, frames=FRAMES, preset=model
 )
@@ -180,7 +184,7 @@ show(
     width=700,
 )
 
-# %% [markdown]
+# %% [markdown] minutes=15 tags=["slide"]
 # ## 4 · Turn the knobs
 #
 # Move a slider and let go. Scene 1 is drawn again; a film that was drawn before comes back at
@@ -219,7 +223,7 @@ display(knobs)
 # No widgets where you read this? The function behind the sliders is an ordinary one:
 # `IPython.display.HTML(scene_html(alpha=0.3, guidance=6, seed=2))`.
 
-# %% [markdown]
+# %% [markdown] minutes=15 tags=["slide"]
 # ## 5 · Where are the grounding tokens looked at?
 #
 # In a gated layer every visual token spreads its attention over all visual tokens and all
@@ -250,7 +254,7 @@ print(
 # token's attention that lies inside its box, and in brackets the share if it were spread evenly,
 # which is just the box's area.
 
-# %%
+# %% tags=["subslide"]
 scene = plan.scene(1)
 heat = record.mean()
 names = list(scene.entities)
@@ -264,6 +268,12 @@ show(
 for name in names:
     inside, even = np.nanmean(mass_in_box(maps[name], boxes[name])), np.nanmean(chance(boxes[name]))
     print(f"{name}: {inside:.1%} inside its box, evenly spread would be {even:.1%}")
+
+# %% [markdown] tags=["discuss"]
+# More of the attention on the cat's token lies inside its box than by chance. Does that prove that
+# the network draws the cat *because of* the token? What else would you have to change, and to
+# compare? (10 minutes. Attention shows where a token is read, not what it does: move the box and
+# see whether the cat moves; close the gates and see what is left.)
 
 # %% [markdown]
 # Does it look there from the start? Step by step and layer by layer:
@@ -292,7 +302,7 @@ show(
     figure, alt="Share of the attention inside the box over the denoising steps, a line per layer."
 )
 
-# %% [markdown]
+# %% [markdown] minutes=10 tags=["slide"]
 # ## 6 · The same cat?
 #
 # The cat's image embedding is in its token in both scenes. Leave the picture out
@@ -339,12 +349,12 @@ show(
 # One pair proves nothing; over many films, `vdjax evaluate layout` measures it, with chance and
 # intervals.
 
-# %% [markdown]
+# %% [markdown] tags=["exercise"]
 # ## 7 · Exercises
 #
 # Write in the first cell, run the second: it says whether you are there, or what to look at.
 
-# %% [markdown]
+# %% [markdown] tags=["exercise"]
 # ### Exercise 1 · How large must alpha be?
 #
 # *Difficulty 2/5 · importance 3/5 · 5 to 10 minutes*
@@ -354,13 +364,12 @@ show(
 # count in whole numbers as long as you can.
 
 
-# %%
+# %% tags=["stub"]
 def smallest_alpha(steps, wanted):
     return 1.0  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 1 {display-mode: "form"}
+# %% tags=["check"]
 def check_smallest_alpha(answer):
     for steps, wanted in ((8, 1), (8, 5), (10, 3), (50, 5), (20, 0), (16, 16)):
         truth = next(k for k in range(21) if k * steps // 20 >= wanted) / 20
@@ -375,25 +384,32 @@ def check_smallest_alpha(answer):
 
 print(check_smallest_alpha(smallest_alpha))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # Alpha is `k / 20` with a whole `k`; try `k = 0, 1, 2, …` and compare `k * steps // 20` with
 # `wanted`.
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def smallest_alpha(steps, wanted):
-#     k = 0
-#     while k * steps // 20 < wanted:
-#         k += 1
-#     return k / 20
-# ```
-# </details>
 
-# %% [markdown]
+
+# %% tags=["solution"]
+def smallest_alpha(steps, wanted):
+    k = 0
+    while k * steps // 20 < wanted:
+        k += 1
+    return k / 20
+
+
+# %% tags=["wrong"]
+# says: is too small: it gives
+def smallest_alpha(steps, wanted):
+    return round(20 * wanted / steps) / 20
+
+
+# %% tags=["wrong"]
+# says: is enough
+def smallest_alpha(steps, wanted):
+    return (20 * wanted // steps + 1) / 20
+
+
+# %% [markdown] tags=["exercise"]
 # ### Exercise 2 · Mass inside a box
 #
 # *Difficulty 3/5 · importance 5/5 · 15 minutes*
@@ -403,13 +419,12 @@ print(check_smallest_alpha(smallest_alpha))
 # the box. A cell that the box cuts counts by the part of it that lies inside.
 
 
-# %%
+# %% tags=["stub"]
 def share_inside(heat, box):
     return 0.0  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 2 {display-mode: "form"}
+# %% tags=["check"]
 def check_share_inside(answer):
     rng = np.random.default_rng(0)
     cases = [
@@ -429,29 +444,45 @@ def check_share_inside(answer):
 
 print(check_share_inside(share_inside))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # Along one axis: cell `i` of `n` spans `i/n` to `(i+1)/n`. The part of it inside is
 # `min(x1, (i+1)/n) - max(x0, i/n)`, not below 0, times `n`. Do so for both axes and multiply
 # (`np.outer`).
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def share_inside(heat, box):
-#     def covered(low, high, n):
-#         edges = np.arange(n + 1) / n
-#         return np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None) * n
-#
-#     rows = covered(box[1], box[3], heat.shape[0])
-#     columns = covered(box[0], box[2], heat.shape[1])
-#     return (heat * np.outer(rows, columns)).sum() / heat.sum()
-# ```
-# </details>
 
-# %% [markdown]
+
+# %% tags=["solution"]
+def share_inside(heat, box):
+    def covered(low, high, n):
+        edges = np.arange(n + 1) / n
+        return np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None) * n
+
+    rows = covered(box[1], box[3], heat.shape[0])
+    columns = covered(box[0], box[2], heat.shape[1])
+    return (heat * np.outer(rows, columns)).sum() / heat.sum()
+
+
+# %% tags=["wrong"]
+# says: an even map, a box that cuts cells
+def share_inside(heat, box):
+    tall, wide = heat.shape
+    x0, y0, x1, y1 = box
+    rows, columns = slice(int(y0 * tall), int(y1 * tall)), slice(int(x0 * wide), int(x1 * wide))
+    return heat[rows, columns].sum() / heat.sum()
+
+
+# %% tags=["wrong"]
+# says: an uneven map with more columns than rows
+def share_inside(heat, box):
+    def covered(low, high, n):
+        edges = np.arange(n + 1) / n
+        return np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None) * n
+
+    rows = covered(box[1], box[3], heat.shape[0])
+    columns = covered(box[0], box[2], heat.shape[1])
+    return np.outer(rows, columns).mean()
+
+
+# %% [markdown] tags=["exercise"]
 # ### Exercise 3 · Another cat
 #
 # *Difficulty 2/5 · importance 5/5 · 10 minutes*
@@ -460,13 +491,12 @@ print(check_share_inside(share_inside))
 # the cat has an identity of its own in each scene. Don't rename anybody: change the groups.
 
 
-# %%
+# %% tags=["stub"]
 def two_cats(plan):
     return plan  # your code here
 
 
-# %% jupyter={"source_hidden": true} cellView="form"
-# @title Check exercise 3 {display-mode: "form"}
+# %% tags=["check"]
 def check_two_cats(answer):
     made = answer(plan)
     if [scene.entities for scene in made.scenes] != [scene.entities for scene in plan.scenes]:
@@ -482,23 +512,53 @@ def check_two_cats(answer):
 
 print(check_two_cats(two_cats))
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
+# %% [markdown] tags=["hint"]
 # A scene that is not in a name's group gives that name an identity of its own there.
 # `plan.groups` is a mapping name → scene numbers; `plan.replace(groups=…)` makes a new plan.
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# def two_cats(plan):
-#     return plan.replace(groups={**plan.groups, "cat": [1]})
-# ```
-# </details>
 
-# %% [markdown]
-# ## References and where to go on
+
+# %% tags=["solution"]
+def two_cats(plan):
+    return plan.replace(groups={**plan.groups, "cat": [1]})
+
+
+# %% tags=["wrong"]
+# says: still share one identity
+def two_cats(plan):
+    return plan.replace(groups={**plan.groups, "cat": [1, 2]})
+
+
+# %% tags=["wrong"]
+# says: somebody was renamed
+def two_cats(plan):
+    scene = plan.scenes[1]
+    keyframes = [
+        {("other cat" if name == "cat" else name): box for name, box in keyframe.items()}
+        for keyframe in scene.keyframes
+    ]
+    entities = ["other cat" if name == "cat" else name for name in scene.entities]
+    other = scene.replace(entities=entities, keyframes=keyframes)
+    return plan.replace(scenes=[plan.scenes[0], other], groups=None)
+
+
+# %% [markdown] tags=["questions"]
+# ## 8 · Questions
+#
+# 1. How often is the network asked in one step, and with what?
+# 2. What does guidance 1 do? And guidance 0?
+# 3. Alpha is 0.1 and there are 8 steps. How many run with gates?
+# 4. Two scenes, one cat: what do they share, and what do they not share?
+# 5. A token's attention lies to 60 % inside its box. When is that much, and when is it nothing?
+
+# %% [markdown] tags=["answers"]
+# 1. Twice: with the words and boxes, and with the empty sentence and nobody anywhere.
+# 2. At 1 the conditional answer is taken as it is; at 0 the conditions are ignored.
+# 3. None: the whole part of 0.8 is 0.
+# 4. One image embedding; not the noise, the sentence or the boxes.
+# 5. Much, if the box is a tenth of the frame; nothing, if it is 60 % of it: chance is its area.
+
+# %% [markdown] tags=["references"]
+# ## References, and what to read next
 #
 # - Lin, Zala, Cho, Bansal: *VideoDirectorGPT*, COLM 2024,
 #   [arXiv:2309.15091](https://arxiv.org/abs/2309.15091), section 3.2 and appendix J.1.
@@ -508,4 +568,4 @@ print(check_two_cats(two_cats))
 #   scheduler.
 # - Tang et al.: *What the DAAM: Interpreting Stable Diffusion Using Cross Attention*, ACL 2023,
 #   [arXiv:2210.04885](https://arxiv.org/abs/2210.04885): attention maps.
-# - Back to the [map in 00](00_start_here.ipynb#3-·-The-map).
+# - Next: [the map of the course](00_start_here.ipynb#3-·-The-map), for what is looked at from here.

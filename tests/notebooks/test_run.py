@@ -1,19 +1,21 @@
-"""Every notebook runs from top to bottom, offline; its checks tell right answers from wrong."""
+"""Notebooks run from top to bottom, offline; their checks tell right answers from wrong.
+
+A few run here in the one edition that holds all code; `make test-notebooks` (VDJAX_NOTEBOOKS=all)
+runs every notebook in every edition.
+"""
 
 import os
 import re
 import resource
-from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+from course import lint, masters, running
+from course.editions import edition, sentence_of
 
-NAMES = sorted(
-    path.stem for path in (Path(__file__).parents[2] / "notebooks" / "src").glob("[0-9]*.py")
-)
-SECONDS, CORES = 180, 2
+SECONDS, CORES = 300, 2
 """How long a notebook may take, and on how many cores; a clock would time other work as well."""
+ALL = os.environ.get("VDJAX_NOTEBOOKS") == "all"
+SOME = {"00_start_here", "02_grounding_tokens"}
 
 pytestmark = [
     pytest.mark.notebooks,
@@ -23,52 +25,68 @@ pytestmark = [
 ]
 
 
-def solutions(notebook):
-    """The code in the folded solutions, in order."""
-    pattern = r"<summary>Solution</summary>\s+```python\n(.*?)```"
-    texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    return [code for text in texts for code in re.findall(pattern, text, re.DOTALL)]
-
-
 def said(cell):
     return "".join(output.get("text", "") for output in cell.outputs)
 
 
-def used_by_children():
-    """Seconds of processors that kernels which have ended used."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def run(notebook, folder, kind="student"):
+    """Run it; what any notebook must not do, it did not."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    running.execute(notebook, cold=False, folder=str(folder))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    running.clean(notebook)
+    assert list(lint.of_notebook(notebook, lint.place("", kind))) == []
+    assert list(folder.iterdir()) == []
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used < SECONDS * CORES
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_notebook(building, name, tmp_path):
-    notebook = building.from_master(name)
-    cells = len(notebook.cells)
-    checks = [cell for cell in notebook.cells if "def check_" in cell.source]
-    solved = solutions(notebook)
-    assert len(checks) == len(solved)
-    for solution, check in zip(solved, checks, strict=True):
-        last = check.source.rstrip().splitlines()[-1]
-        assert last.startswith("print(check_")
-        notebook.cells.append(nbformat.v4.new_code_cell(f"{solution}\n{last}"))
+def judged(name, folder):
+    """Run the tested edition of a notebook; each check must judge as its master says."""
+    notebook = edition(name, "tested")
+    run(notebook, folder)
+    judging = {"check", "solution", "wrong"}
+    of_master = [c for c in masters.read(name).cells if masters.tags(c) & judging]
+    run_cells = [c for c in notebook.cells if masters.tags(c) & judging]
+    for cell, judgement in zip(of_master, map(said, run_cells), strict=True):
+        if "solution" in masters.tags(cell):
+            assert judgement.startswith("Right"), f"{cell.source}\n{judgement}"
+        else:
+            assert re.fullmatch(r"(?!Right).{20,}\n", judgement), f"{cell.source}\n{judgement}"
+        if "wrong" in masters.tags(cell):
+            assert sentence_of(cell) in judgement
 
-    environment = {**os.environ, **building.quiet_environment()}
-    client = NotebookClient(notebook, timeout=900, kernel_name="python3")
-    client.resources["metadata"] = {"path": str(tmp_path)}
-    before = used_by_children()
-    with client.setup_kernel(env=environment):
-        for index, cell in enumerate(notebook.cells):
-            if cell.cell_type == "code":
-                client.execute_cell(cell, index)
-    for check in checks:
-        assert re.fullmatch(r"(?!Right).{20,}\n", said(check)), "a stub must get a helpful sentence"
-    for answer in notebook.cells[cells:]:
-        assert said(answer).startswith("Right"), said(answer)
-    building.clean(notebook)
-    assert building.bare_pictures(notebook) == []
-    faults = [
-        f for cell in notebook.cells for o in cell.get("outputs", []) for f in building._faults(o)
-    ]
-    assert faults == []
-    assert list(tmp_path.iterdir()) == []
-    assert used_by_children() - before < SECONDS * CORES
+
+@pytest.fixture
+def quick(compiled, monkeypatch):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", compiled)
+
+
+@pytest.fixture
+def empty(tmp_path):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+def test_the_template_runs_and_its_checks_judge(template, empty):
+    judged(template, empty)
+
+
+def test_a_check_that_judges_wrongly_is_found(template, empty):
+    path = masters.MASTERS / f"{template}.py"
+    path.write_text(path.read_text().replace("if abs(value - 0.5) > 1e-6:", "if False:"))
+    with pytest.raises(AssertionError, match="Right: the length of a step"):
+        judged(template, empty)
+
+
+def test_notebook(quick, name, empty):
+    if not ALL and name not in SOME:
+        pytest.skip("make test-notebooks runs all")
+    judged(name, empty)
+
+
+@pytest.mark.skipif(not ALL, reason="make test-notebooks runs all editions")
+@pytest.mark.parametrize("kind", ["student", "solutions", "bare"])  # the teacher's code is solved
+def test_edition(quick, name, kind, empty):
+    run(edition(name, kind), empty, kind)
