@@ -20,9 +20,14 @@ from typing import Any, Protocol, cast
 COMPILATION_CACHE_BYTES = 1 << 30
 """JAX drops the programs that were used longest ago when the cache grows beyond this."""
 
-FAST_CPU = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+FAST_CPU = {
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+    "xla_disable_hlo_passes": "tree_reduction_rewriter",
+}
 """Gives XLA's matrix products on a CPU to YNNPACK: a denoising step then takes 0.65 to 0.7 of the
-time (jaxlib 0.10.2, two cores with AVX2). Its other values, and these together, were slower.
+time (jaxlib 0.10.2, two cores with AVX2). Its other values, and these together, were slower. With
+YNNPACK, XLA also takes sums and maxima in two passes, which costs an attention's softmax seven
+times as long: not so here.
 
 Not for programs that run side by side, over several devices of a CPU or from several threads: there
 they spoil one another's numbers (jaxlib 0.10.2)."""

@@ -219,7 +219,7 @@ def whole(query, key, value):
 
 @pytest.mark.parametrize(
     ("rows", "queries", "keys"),
-    [((2,), 512, 512), ((), 256, 286), ((1, 3), 300, 260), ((2,), 257, 300)],
+    [((2,), 1024, 512), ((), 512, 542), ((1, 3), 300, 260), ((2,), 521, 600)],
 )
 def test_attention_by_blocks_is_attention(rows, queries, keys):
     """Whatever divides the queries, with keys that are more than they; a large score too."""
@@ -252,13 +252,13 @@ def test_a_cpu_attends_by_blocks_where_scores_are_many_and_nobody_looks(monkeypa
 
     monkeypatch.setattr(attention_module, "attend_by_blocks", noted)
     monkeypatch.setattr(attention_module.jax, "default_backend", lambda: "cpu")
-    module, x = Attention(HEADS, WIDTH, CHANNELS), normal(1, 256, CHANNELS)
+    module, x = Attention(HEADS, WIDTH, CHANNELS), normal(1, 512, CHANNELS)
     params = {"params": random_params(module, x)}
     calls.clear()
     by_blocks = module.apply(params, x)
     assert len(calls) == 1
     looked_at, _ = module.apply(params, x, mutable=["intermediates"])
-    module.apply(params, x, None, jnp.zeros((1, 1, 256, 256)))
+    module.apply(params, x, None, jnp.zeros((1, 1, 512, 512)))
     module.apply(params, x[:, 1:])
     module.apply(params, x, x[:, 1:])
     monkeypatch.setattr(attention_module.jax, "default_backend", lambda: "gpu")

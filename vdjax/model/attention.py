@@ -28,8 +28,8 @@ from vdjax.model.boxes import BoxGeometry, unpack
 # diffusers: the group norm of Transformer2DModel and TransformerTemporalModel
 TRANSFORMER_NORM_EPSILON = 1e-6
 LAYER_NORM_EPSILON = 1e-5  # torch's default, which diffusers keeps
-BLOCK = 256
-"""Queries whose scores are held at once on a CPU; also how many keys make that worth while."""
+BLOCK = 512
+"""Queries whose scores are held at once on a CPU; with fewer, or fewer keys, whole matrices win."""
 FLASH_HEAD_DIM = 128  # jax.nn.dot_product_attention: the widest head of cuDNN's kernels
 MOST_GAIN = 6.0  # of a head at the start: e^6 outweighs the 64 visual tokens of the finest level
 
@@ -124,29 +124,99 @@ def attend_by_blocks(
 
     The numbers of whole matrices, in less than half of their time on a CPU at 1024 tokens: the
     scores of a block stay in the caches from the first product to the second. The sum of a row of
-    weights divides what was mixed, not the weights, which are many more.
+    weights divides what was mixed, not the weights, which are many more. Gradients go block by
+    block too, from the sums that were kept and the scores taken anew (FlashAttention-2, Dao 2023,
+    algorithm 2).
     """
     *rows, queries, heads, width = query.shape
-    block = next(size for size in range(min(BLOCK, queries), 0, -1) if queries % size == 0)
 
     def by_head(x: jax.Array) -> jax.Array:
         return x.swapaxes(-2, -3).reshape(-1, x.shape[-3], width)
 
-    def attend_head(one: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
-        query, key, value = one
-
-        def attend_block(query: jax.Array) -> jax.Array:
-            scores = jnp.matmul(query, key.T, preferred_element_type=jnp.float32)
-            # The greatest score cancels out: it is there for the range of exp, not for gradients.
-            greatest = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
-            weights = jnp.exp(scores - greatest)
-            mixed = weights.astype(value.dtype) @ value
-            return (mixed / weights.sum(axis=-1, keepdims=True)).astype(value.dtype)
-
-        return jax.lax.map(attend_block, query.reshape(-1, block, width)).reshape(query.shape)
-
-    mixed = jax.lax.map(attend_head, (by_head(query), by_head(key), by_head(value)))
+    mixed = jax.lax.map(lambda one: _head(*one), (by_head(query), by_head(key), by_head(value)))
     return mixed.reshape(*rows, heads, queries, width).swapaxes(-2, -3)
+
+
+@jax.custom_vjp
+def _head(
+    query: Float[Array, "query head_dim"],
+    key: Float[Array, "key head_dim"],
+    value: Float[Array, "key head_dim"],
+) -> Float[Array, "query head_dim"]:
+    """One head's attention of scaled queries, block by block."""
+    return _head_and_sums(query, key, value)[0]
+
+
+def _head_and_sums(
+    query: jax.Array, key: jax.Array, value: jax.Array
+) -> tuple[Float[Array, "query head_dim"], Float[Array, "query 1"]]:
+    """What a head mixes, and the logarithm of each query's sum of exp(scores)."""
+
+    def attend_block(query: jax.Array) -> tuple[jax.Array, jax.Array]:
+        scores = _product(query, key.T)
+        greatest = scores.max(axis=-1, keepdims=True)
+        weights = jnp.exp(scores - greatest)
+        total = weights.sum(axis=-1, keepdims=True)
+        mixed = (weights.astype(value.dtype) @ value) / total
+        return mixed.astype(value.dtype), greatest + jnp.log(total)
+
+    mixed, sums = jax.lax.map(attend_block, _blocks(query))
+    return mixed.reshape(query.shape), sums.reshape(-1, 1)
+
+
+def _head_forward(
+    query: jax.Array, key: jax.Array, value: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    mixed, sums = _head_and_sums(query, key, value)
+    return mixed, (query, key, value, mixed, sums)
+
+
+def _head_backward(
+    kept: tuple[jax.Array, ...], gradient: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Gradients of one head; those of keys and values are summed with their axes swapped.
+
+    XLA multiplies by a transposed matrix of weights at a fifth of the speed on a CPU, so what is
+    transposed is the thin factor: (gᵀ · weights)ᵀ in place of weightsᵀ · g.
+    """
+    query, key, value, mixed, sums = kept
+    dots = jnp.sum(gradient * mixed, axis=-1, keepdims=True, dtype=jnp.float32)
+
+    def block_backward(
+        summed: tuple[jax.Array, jax.Array], block: tuple[jax.Array, ...]
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        query, turned, gradient, turned_gradient, sums, dots = block
+        weights = jnp.exp(_product(query, key.T) - sums)
+        pushed = (weights * (_product(gradient, value.T) - dots)).astype(query.dtype)
+        to_key = summed[0] + _product(turned, pushed)
+        to_value = summed[1] + _product(turned_gradient, weights.astype(gradient.dtype))
+        return (to_key, to_value), pushed @ key
+
+    nothing = jnp.zeros(key.T.shape, jnp.float32)
+    queries, gradients = _blocks(query), _blocks(gradient)
+    turned = queries.swapaxes(-1, -2), gradients.swapaxes(-1, -2)
+    blocks = (queries, turned[0], gradients, turned[1], _blocks(sums), _blocks(dots))
+    (to_key, to_value), to_query = jax.lax.scan(block_backward, (nothing, nothing), blocks)
+    return (
+        to_query.reshape(query.shape),
+        to_key.T.astype(key.dtype),
+        to_value.T.astype(value.dtype),
+    )
+
+
+_head.defvjp(_head_forward, _head_backward)
+
+
+def _product(left: jax.Array, right: jax.Array) -> jax.Array:
+    """A matrix product of whatever precision, summed in float32."""
+    return jnp.matmul(left, right, preferred_element_type=jnp.float32)
+
+
+def _blocks(x: Float[Array, "query size"]) -> Float[Array, "block row size"]:
+    """Queries in blocks: the largest that divide them, of up to `BLOCK`."""
+    queries, size = x.shape
+    rows = next(rows for rows in range(min(BLOCK, queries), 0, -1) if queries % rows == 0)
+    return x.reshape(-1, rows, size)
 
 
 def _by_flash(query: jax.Array) -> bool:
