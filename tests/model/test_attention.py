@@ -13,7 +13,6 @@ import pytest
 from vdjax.model import attention as attention_module
 from vdjax.model.attention import (
     Attention,
-    FeedForward,
     GatedSelfAttention,
     SpatialBlock,
     SpatialTransformer,
@@ -109,14 +108,6 @@ def test_attention_with_a_mask_and_biases():
     np.testing.assert_allclose(out[0], expected, atol=1e-5)
     later = apply(module, params, x.at[:, 3].add(1.0), None, bias)
     np.testing.assert_array_equal(later[:, :3], out[:, :3])
-
-
-def test_the_feed_forward_uses_the_exact_gelu():
-    x = 3.0 * normal(2, 5, CHANNELS)
-    module = FeedForward(CHANNELS)
-    params = random_params(module, x)
-    expected = feed_forward(doubles(x), doubles(params))
-    np.testing.assert_allclose(apply(module, params, x), expected, atol=1e-5)
 
 
 def test_the_gated_layer():

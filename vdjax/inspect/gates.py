@@ -21,7 +21,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxtyping import Array, Float
 
 from vdjax.errors import UserError
-from vdjax.model.attention import Attention, FeedForward, GatedSelfAttention
+from vdjax.model.attention import Attention, GatedSelfAttention
+from vdjax.model.feedforward import FeedForward
 from vdjax.model.unet3d import UNet3D, UNet3DConfig
 from vdjax.runtime import jit
 

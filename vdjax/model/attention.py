@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 
 from vdjax.model.blocks import fold_frames
 from vdjax.model.boxes import BoxGeometry, unpack
+from vdjax.model.feedforward import FeedForward
 
 # diffusers: the group norm of Transformer2DModel and TransformerTemporalModel
 TRANSFORMER_NORM_EPSILON = 1e-6
@@ -32,8 +33,6 @@ BLOCK = 512
 """Queries whose scores are held at once on a CPU; with fewer, or fewer keys, whole matrices win."""
 FLASH_HEAD_DIM = 128  # jax.nn.dot_product_attention: the widest head of cuDNN's kernels
 MOST_GAIN = 6.0  # of a head at the start: e^6 outweighs the 64 visual tokens of the finest level
-
-Tokens = Float[Array, "*rows token channel"]
 
 
 class Attention(nn.Module):
@@ -241,17 +240,6 @@ def attend_by_flash(
         *map(one_batch, (query, key, value)), scale=1.0, implementation=implementation
     )
     return mixed.reshape(query.shape)
-
-
-class FeedForward(nn.Module):
-    """GEGLU feed-forward, four times as wide inside; the exact (erf) GELU, as in torch."""
-
-    channels: int
-
-    @nn.compact
-    def __call__(self, x: Tokens) -> Tokens:
-        value, gate = jnp.split(nn.Dense(8 * self.channels, name="net_0_proj")(x), 2, axis=-1)
-        return nn.Dense(self.channels, name="net_2")(value * nn.gelu(gate, approximate=False))
 
 
 class GatedSelfAttention(nn.Module):
