@@ -27,6 +27,8 @@ from vdjax import __version__
 from vdjax.commands.batch import add_device_options
 from vdjax.commands.batch import add_options as add_batch_options
 from vdjax.commands.batch import run as run_batch
+from vdjax.commands.lab import add_options as add_lab_options
+from vdjax.commands.lab import run as run_lab
 from vdjax.commands.plan import add_evaluate_options, add_prompt_options, make_plan, report_warnings
 from vdjax.commands.plan import add_options as add_plan_options
 from vdjax.commands.plan import evaluate as evaluate_plans
@@ -293,6 +295,9 @@ def _parser() -> argparse.ArgumentParser:
     about = "list, convert, check and measure weights"
     weights = commands.add_parser("weights", help=about, description=f"{about.capitalize()}.")
     add_weights_options(weights, _tidy_when_stopped)
+
+    about = "open the notebooks of the course in JupyterLab, as copies in a folder of yours"
+    add_lab_options(command("lab", run_lab, about))
 
     command("doctor", _doctor, "say what is installed, what is missing, and what mends it")
     return parser
