@@ -83,9 +83,7 @@ def test_jupyterlab_serves_the_copies(tmp_path):
                 for line in server.stderr
             )
             root, token = next(filter(None, urls)).groups()
-            served = {
-                entry["name"] for entry in answer_of(f"{root}/api/contents{token}")["content"]
-            }
+            listing = answer_of(f"{root}/api/contents{token}")
         finally:
             os.killpg(server.pid, signal.SIGKILL)
     assert {lab.FIRST, "glossary.md"} <= {entry["name"] for entry in listing["content"]}
