@@ -416,5 +416,4 @@ def network_frames(scenes, steps, frames):
 #   LLM-Guided Planning*, COLM 2024, [arXiv:2309.15091](https://arxiv.org/abs/2309.15091).
 # - Li et al.: *GLIGEN: Open-Set Grounded Text-to-Image Generation*, CVPR 2023,
 #   [arXiv:2301.07093](https://arxiv.org/abs/2301.07093).
-# - Next: [02 · grounding tokens](02_grounding_tokens.ipynb), how the network is told what belongs
-#   where.
+# - Next: [01 · planning](01_planning.ipynb), how a sentence becomes scenes and boxes.

@@ -714,5 +714,4 @@ def deaf(params):
 #   and box, in every frame.
 # - Ramesh et al.: *Hierarchical Text-Conditional Image Generation with CLIP Latents* (unCLIP),
 #   2022, [arXiv:2204.06125](https://arxiv.org/abs/2204.06125): the prior.
-# - Next: [05 · multi-scene sampling](05_multi_scene_sampling.ipynb), where the tokens meet the
-#   noise.
+# - Next: [03 · the UNet](03_unet3d_and_gated_attention.ipynb), the network that the tokens meet.

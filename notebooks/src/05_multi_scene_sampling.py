@@ -568,4 +568,5 @@ def two_cats(plan):
 #   scheduler.
 # - Tang et al.: *What the DAAM: Interpreting Stable Diffusion Using Cross Attention*, ACL 2023,
 #   [arXiv:2210.04885](https://arxiv.org/abs/2210.04885): attention maps.
-# - Next: [the map of the course](00_start_here.ipynb#3-·-The-map), for what is looked at from here.
+# - Next: [06 · looking inside](06_looking_inside.ipynb), where the network looks while it does
+#   this.
