@@ -148,7 +148,7 @@ MAY_IMPORT = {
     "stopping": set(),
     "plan": EVERYWHERE,
     "model": EVERYWHERE,
-    "data": {*WRITES_FILES, "plan"},
+    "data": {*WRITES_FILES, "plan", "media"},
     "weights": {*WRITES_FILES, "model", "ground"},
     "media": {*WRITES_FILES, "plan"},
     "ground": {*EVERYWHERE, "plan", "model"},

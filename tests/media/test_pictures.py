@@ -29,6 +29,19 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
     assert load_picture(tmp_path / "picture.tiff").shape == (4, 6, 3)
 
 
+@pytest.mark.parametrize("name", ["grey.png", "grey.tiff"])
+def test_sixteen_bits_of_grey_keep_their_shades(tmp_path, name):
+    shades = np.arange(0, 256, dtype=np.uint16)[None].repeat(2, axis=0)
+    Image.fromarray(shades * 257).save(tmp_path / name)
+    np.testing.assert_array_equal(load_picture(tmp_path / name)[..., 1], shades)
+
+
+def test_numbers_that_say_no_white_are_refused(tmp_path):
+    Image.new("F", (20, 20)).save(tmp_path / "heights.tiff")
+    with pytest.raises(ImageError, match="mode F: nothing says what is black"):
+        load_picture(tmp_path / "heights.tiff")
+
+
 def test_a_photograph_is_turned_upright(tmp_path):
     image = Image.new("RGB", (40, 20))
     exif = image.getexif()

@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from vdjax.data.sample import Skipped
+from vdjax.media.pictures import in_eight_bits
 
 _ORIENTATION = 0x0112  # the EXIF tag, and what turns each of its values upright (EXIF 2.3, 4.6.4)
 _UPRIGHT = {
@@ -90,16 +91,14 @@ def open_picture(
 
 
 def _rgb(id: str, image: Image.Image) -> Image.Image:
-    sixteen_bits = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG")
-    if sixteen_bits:  # Pillow would cut off all that is brighter than 255
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
+    eight = in_eight_bits(image, image.format)
+    if eight is None:
         detail = f"mode {image.mode}: nothing says what is black and what white; save it as 16 bit"
         raise Skipped(id, "picture unreadable", detail)
-    if image.has_transparency_data:
-        clear = image.convert("RGBA")
+    if eight.has_transparency_data:
+        clear = eight.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return eight if eight.mode == "RGB" else eight.convert("RGB")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -59,6 +59,25 @@ def load_cutout(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height width
         raise ImageError(f"picture {path} cannot be read: {reason}") from error
     except (ValueError, SyntaxError, EOFError) as error:  # how Pillow tells of broken contents
         raise ImageError(f"picture {path} cannot be read: {error}") from error
-    upright = upright.convert("RGBA")
+    if (eight := in_eight_bits(upright, image.format)) is None:
+        raise ImageError(
+            f"picture {path} is of mode {upright.mode}: nothing says what is black and what white; "
+            "save it with 8 or 16 bits"
+        )
+    upright = eight.convert("RGBA")
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     return np.asarray(upright)
+
+
+def in_eight_bits(image: Image.Image, format: str | None) -> Image.Image | None:
+    """A grey picture of 16 bits in 8, of which Pillow would cut off all that is brighter than 255.
+
+    Others are given back as they are; None for numbers of which nobody knows what is white.
+
+    Args:
+        image: the picture, perhaps turned.
+        format: of the file it came from, as Pillow says it.
+    """
+    if image.mode.startswith("I;16") or (image.mode == "I" and format == "PNG"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return None if image.mode in ("I", "F") else image
