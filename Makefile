@@ -21,7 +21,7 @@ ensure = @$(PYTHON) scripts/environment.py "$(VENV)"
 python = "$(VENV)/bin/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help film test test-notebooks fuzz parity bench lint lab site train doctor clean
+.PHONY: help film test test-notebooks test-browser fuzz parity bench lint lab site train doctor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,10 @@ test: ## run the tests
 test-notebooks: ## run every edition of every notebook, and try every answer
 	$(ensure) dev notebooks train llm models site
 	@VDJAX_NOTEBOOKS=all $(python) -m pytest tests/notebooks --numprocesses auto $(ARGS)
+
+test-browser: ## drive the widgets in a real Chromium, alone and in JupyterLab
+	$(ensure) dev notebooks train llm models
+	@$(python) -m pytest tests/lab tests/widgets -m browser $(ARGS)
 
 fuzz: ## throw 10,000 bad answers at the readers of language models' answers
 	$(ensure) dev notebooks train llm models

@@ -1,0 +1,63 @@
+"""Widgets in the real JupyterLab: mouse and keys in the page, the same values in Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytestmark = [
+    pytest.mark.browser,
+    # Of the client of the kernel, not of what is tested.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+EDITOR = """
+from vdjax.plan import plan
+from vdjax.widgets import LayoutEditor
+editor = LayoutEditor(plan("A cat sits in a park. A dog runs on a beach."))
+editor
+"""
+KNOBS = """
+import ipywidgets
+from vdjax.widgets import Knobs
+knobs = Knobs(lambda share: f"<b id='shown'>{share:g}</b>", share=ipywidgets.FloatSlider(
+    value=0.5, min=0, max=1, step=0.1, description="share", continuous_update=False))
+knobs
+"""
+
+
+def test_a_box_dragged_by_mouse_is_the_same_box_in_python(notebook):
+    lab = notebook("editor.ipynb", [EDITOR])
+    lab.run_all()
+    page = lab.page
+    box = page.locator('.le-box[data-name="cat"]').first
+    box.wait_for()
+    stage = page.locator(".le-stage").first.bounding_box()
+    before = lab.ask("[k['cat'] for k in map(dict, editor.plan.scene(1).keyframes)]")
+    at = box.bounding_box()
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 24, y - 36, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    after = lab.ask("[k['cat'] for k in map(dict, editor.plan.scene(1).keyframes)]")
+    moved = np.array([-24 / stage["width"], -36 / stage["height"]] * 2)
+    np.testing.assert_allclose(np.subtract(after, before), np.tile(moved, (9, 1)), atol=1e-3)
+    lab.keep("lab-editor")
+
+
+def test_a_slider_moved_by_keys_and_by_mouse_redraws(notebook):
+    lab = notebook("knobs.ipynb", [KNOBS])
+    lab.run_all()
+    page = lab.page
+    page.locator("#shown", has_text="0.5").wait_for()
+    handle = page.locator(".jp-OutputArea .noUi-handle").first
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.locator("#shown", has_text="0.6").wait_for()
+    assert lab.ask("knobs.values") == pytest.approx({"share": 0.6})
+    track = page.locator(".jp-OutputArea .noUi-base").first.bounding_box()
+    page.mouse.click(track["x"] + 0.2 * track["width"], track["y"] + track["height"] / 2)
+    page.locator("#shown", has_text="0.2").wait_for()
+    lab.keep("lab-knobs")
