@@ -555,11 +555,11 @@ show(figure, alt="The training loss of the three starts over the steps, smoothed
 #
 # - **The loss falls to less than half** of what it is with shut gates, on unseen pictures too (0.52
 #   against 1.24). And yet turning all the boxes round changes it by 0.0001 at most, and attention
-#   inside the boxes stays near chance (0.110 against 0.099). What was learnt has nothing to do with
-#   boxes: the backbone here is random, and the new layers are put to work on what it cannot do.
+#   inside the boxes stays near chance (0.110 against 0.099). What was learnt has next to
+#   nothing to do with boxes: the backbone here is random, and the new layers do some of its work.
 # - **The start at zero is not dead here**: its gates reach 0.1, and its loss runs some steps behind
-#   the other's. In a network that is trained, whose loss leaves less to gain, and with few pictures
-#   in a step, it is another matter; this toy cannot show that.
+#   the other's. Of the storybook's network, with few samples, the package tells another story (see
+#   `opened` in `vdjax/train/guided.py`); this toy does not show it.
 # - **At a hundredth of the rate** the gates stand at 0.46, "open" by any rule, because they began
 #   there; hardly anything was learnt (1.20).
 #

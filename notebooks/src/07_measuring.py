@@ -826,9 +826,8 @@ print("IoU, gates on minus gates off, plan by plan:", ", ".join(f"{d:+.2f}" for 
 # What three films *do* allow is a comparison on the same plans and seeds: if gates made no
 # difference, on would beat off as often as the other way round, and three wins of three happen by
 # luck one time in eight ($0.5^3$), or one in four if the other side would have been news as well.
-# That is a hint, not a result; six of six would be one in 64, or one in 32.
-# Pairing takes out what plans have in common, and is why both arms film the same plans
-# from the same noise (exercise 1).
+# That is a hint, not a result; six of six would be one in 64, or one in 32. Pairing takes out what
+# plans have in common, and is why both arms film the same plans from the same noise (exercise 1).
 #
 # What three films do *not* allow: any share for a skill, any word on other things or places than
 # these, and any claim that the system keeps identities or does not.
