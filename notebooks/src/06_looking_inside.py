@@ -647,7 +647,7 @@ print("change inside the boxes:", ", ".join(f"{k} {v[0]:.1f}" for k, v in change
 # not in order. `up 1.1` has a smaller attention gate than `up 1.0` and is missed more.
 
 # %% [markdown] minutes=15 tags=["slide"]
-# ## 9 · A | B: move a box
+# ## 9 · A and B: move a box
 #
 # The strongest question of all: does what the token is told change what the film shows, and there?
 # B is A with the rocket's box moved to the left. Same noise. The inspector shows both records in
