@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
+from chromium import chromium
 
 ROOT = Path(__file__).parents[2]
 NEVER = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
@@ -130,15 +130,9 @@ class Notebook:
 def notebook(server: Server) -> Iterator[Any]:
     """Open a notebook of these cells: `notebook("name.ipynb", cells)`. Nothing may complain on the
     console, and no request may leave the machine."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    wanted = os.environ.get("VDJAX_CHROMIUM")
-    path = wanted or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("there is no chromium; install one or name it in VDJAX_CHROMIUM")
     troubles: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = chromium.new_page(viewport={"width": 1200, "height": 1000})
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
         page.set_default_timeout(20_000)
         page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -153,7 +147,6 @@ def notebook(server: Server) -> Iterator[Any]:
             return Notebook(page, server, name)
 
         yield show
-        chromium.close()
     assert not troubles
 
 

@@ -12,7 +12,6 @@ import base64
 import io
 import os
 import queue
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import chromium
 from PIL import Image
 
 import vdjax.widgets
@@ -79,17 +79,9 @@ class View:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium. One per file, not per session: while Playwright's sync API is open, no
-    other test could run an event loop of its own."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    wanted = os.environ.get("VDJAX_CHROMIUM")
-    path = wanted or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("there is no chromium; install one or name it in VDJAX_CHROMIUM")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    """One browser per file, not per session: see `chromium`."""
+    with chromium() as one:
+        yield one
 
 
 @pytest.fixture
