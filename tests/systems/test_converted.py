@@ -259,7 +259,7 @@ def test_each_preset_has_steps_and_guidance_of_its_own(model):
 
     of = {n: get_preset(n) for n in ("storybook", "toy", "modelscope", "lvd", "videodirectorgpt")}
     found = {name: (p.num_inference_steps, p.guidance_scale) for name, p in of.items()}
-    small, full = (4, 3.0), (50, 9.0)
+    small, full = (4, 2.0), (50, 9.0)
     assert found == {
         **dict.fromkeys(("storybook", "toy"), small),
         **dict.fromkeys(("modelscope", "lvd", "videodirectorgpt"), full),

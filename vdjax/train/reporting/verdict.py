@@ -178,7 +178,8 @@ def _rate(run: Run) -> Iterator[Cause]:
         "Train longer (--steps), at a higher rate (--learning-rate), or with a shorter warm-up "
         "(--warmup). GLIGEN: "
         "0.00005, constant after 10,000 steps of warm-up, for up to 500,000 steps; "
-        "VideoDirectorGPT: 0.00005 for 50,000; the storybook's weights: 0.0008 for 40,000."
+        "VideoDirectorGPT: 0.00005 for 50,000; the storybook's weights, in the end: 0.0012 for "
+        "10,000 of 256 pictures."
     )
     if reach is None:
         yield Cause(likely=False, why="Too few steps, or too small a learning rate.", change=change)
