@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -67,6 +68,11 @@ def enable_compilation_cache(directory: str | os.PathLike[str] | None = None) ->
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_compilation_cache_max_size", COMPILATION_CACHE_BYTES)
+    # Several notebooks wait for one another's lock of the folder. Who waits in vain compiles for
+    # himself, or keeps nothing: slower, and nothing that a reader could mend.
+    warnings.filterwarnings(
+        "ignore", r"Error (reading|writing) persistent compilation cache entry", UserWarning
+    )
     return folder
 
 

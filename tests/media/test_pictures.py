@@ -19,19 +19,19 @@ def test_pixels_come_back_exactly(tmp_path, kind):
 
 
 def test_transparent_becomes_white(tmp_path):
-    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "clear.png")
     assert (load_picture(tmp_path / "clear.png") == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "LA", "I;16", "CMYK"])
 def test_every_mode_becomes_rgb(tmp_path, mode):
-    Image.new(mode, (6, 4)).save(tmp_path / "picture.tiff")
-    assert load_picture(tmp_path / "picture.tiff").shape == (4, 6, 3)
+    Image.new(mode, (12, 8)).save(tmp_path / "picture.tiff")
+    assert load_picture(tmp_path / "picture.tiff").shape == (8, 12, 3)
 
 
 @pytest.mark.parametrize("name", ["grey.png", "grey.tiff"])
 def test_sixteen_bits_of_grey_keep_their_shades(tmp_path, name):
-    shades = np.arange(0, 256, dtype=np.uint16)[None].repeat(2, axis=0)
+    shades = np.arange(0, 256, dtype=np.uint16)[None].repeat(8, axis=0)
     Image.fromarray(shades * 257).save(tmp_path / name)
     np.testing.assert_array_equal(load_picture(tmp_path / name)[..., 1], shades)
 
@@ -40,6 +40,14 @@ def test_numbers_that_say_no_white_are_refused(tmp_path):
     Image.new("F", (20, 20)).save(tmp_path / "heights.tiff")
     with pytest.raises(ImageError, match="mode F: nothing says what is black"):
         load_picture(tmp_path / "heights.tiff")
+
+
+def test_a_speck_is_refused(tmp_path):
+    Image.new("RGB", (40, 7)).save(tmp_path / "speck.png")
+    with pytest.raises(
+        ImageError, match=r"speck.png has 40 × 7 pixels; give one of 8 × 8 at least"
+    ):
+        load_picture(tmp_path / "speck.png")
 
 
 def test_a_photograph_is_turned_upright(tmp_path):

@@ -24,6 +24,11 @@ def flat(points: list[tuple[float, float]]) -> list[float]:
 # Scenes
 
 
+def test_a_moved_box_has_tidy_numbers(plan: VideoPlan):
+    scene = add(plan.scene(1), "ball", (0.07, 0.2, 0.37, 0.5))
+    assert move(scene, "ball", right=0.1).keyframes[0]["ball"] == (0.17, 0.2, 0.47, 0.5)
+
+
 def test_a_path_moves_as_a_whole(plan: VideoPlan):
     before, after = plan.scene(1), move(plan.scene(1), "cat", right=0.1, up=0.2)
     for (x0, y0), (x1, y1) in zip(centres(before, "cat"), centres(after, "cat"), strict=True):

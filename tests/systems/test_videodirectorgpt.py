@@ -13,6 +13,7 @@ import vdjax
 from vdjax.errors import UserError
 from vdjax.plan import VideoPlan
 from vdjax.plan import plan as make_plan
+from vdjax.plan.editing import add, move
 from vdjax.plan.schema import Scene
 from vdjax.systems.loaded import load
 from vdjax.systems.videodirectorgpt import (
@@ -20,6 +21,7 @@ from vdjax.systems.videodirectorgpt import (
     _check_picture,
     film,
     identity_embeddings,
+    prepare,
     scene_conditions,
     start_latents,
 )
@@ -357,3 +359,39 @@ def test_what_is_no_picture_is_refused(picture):
 
 def test_a_picture_is_accepted():
     _check_picture("cat", RED)
+
+
+def test_an_edited_plan_keeps_looks_and_gives_its_own_film(toy, short):
+    made = prepare(short, preset=toy, steps=2, images={"cat": RED})
+    moved = short.with_scene(1, move(short.scene(1), "cat", right=0.3))
+    again = made.with_plan(moved)
+    assert again.embeddings is made.embeddings
+    both = moved.with_scene(1, add(moved.scene(1), "dog", (0.1, 0.1, 0.4, 0.4)))
+    more = made.with_plan(both)
+    assert {"dog"} == set(more.embeddings) - set(made.embeddings)
+    np.testing.assert_array_equal(more.embeddings["cat"], made.embeddings["cat"])
+    for plan, ready in ((moved, again), (both, more)):
+        *_, latents = ready.stream(1)
+        whole = make(toy, plan, images={"cat": RED})
+        np.testing.assert_array_equal(toy.decode(latents[0]), whole.frames[0])
+
+
+@pytest.fixture
+def loose_threads():
+    """What `loose_dtypes` is for this thread, for those that it starts."""
+    jax.config.update("jax_numpy_dtype_promotion", "standard")
+    yield
+    jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.mark.usefixtures("loose_threads")
+def test_an_editor_renders_the_scene_it_was_given(toy, short):
+    pytest.importorskip("anywidget")
+    from vdjax.widgets import LayoutEditor
+
+    editor = LayoutEditor.of_scenes(prepare(short, preset=toy, steps=2), selected="cat")
+    editor.plan = short.with_scene(1, move(short.scene(1), "cat", right=0.3))
+    editor.render_scene(1)
+    assert editor.wait(120)
+    assert editor.rendering["state"] == "done"
+    np.testing.assert_array_equal(editor.clips[0], make(toy, editor.plan).frames[0])

@@ -114,6 +114,14 @@ def entries(gate=0.3, seen=HEEDED, steps=1000, every=20):
     return log
 
 
+def opened():
+    """A log whose gates began shut."""
+    log = entries(0.3)
+    first = next(entry for entry in log if "gate/mean" in entry)
+    first["gate/mean"] = SHUT / 2
+    return log
+
+
 def write_run(folder, log=None, config=CONFIG, sheets=()):
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(entry) + "\n" for entry in (entries() if log is None else log))
@@ -135,7 +143,8 @@ def test_a_whole_run_is_shown_whole(tmp_path):
     page = page_of(run)
     for said in (
         "Step 1,000 of 1,000",
-        "Yes: the gates are open. The mean size of tanh(gate) is 0.30.",
+        "The gates are open (0.30), and were from the start (0.30): that alone says nothing. "
+        "Yes, the boxes do something, by what was watched.",
         "Loss",
         "Samples per second",
         "Attention to a token that comes from inside its box",
@@ -176,7 +185,8 @@ def test_the_page_is_the_same_each_time_and_goes_where_it_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("log", "answer", "says"),
     [
-        (entries(0.3), "open", "open"),
+        (entries(0.3), "open", "from the start (0.30): that alone says nothing"),
+        (opened(), "open", "Yes: the gates are open. The mean size of tanh(gate) is 0.30."),
         (entries(0.3, {}), "open", "was not watched"),
         (entries(SHUT / 2, UNHEEDED), "shut", "below 0.02"),
         (entries(0.3, UNHEEDED), "idle", "at chance (10.0%, even attention 10.0%)"),

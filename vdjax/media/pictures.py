@@ -15,6 +15,9 @@ from vdjax.errors import ImageError
 LONGEST_SIDE = 1024
 """Larger pictures are made smaller; the models look at far fewer pixels."""
 
+LEAST_SIDE = 8
+"""Smaller pictures are refused: nobody can be told from so few pixels. Ours."""
+
 
 def load_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height width 3"]:
     """Read a picture as RGB, 0 to 255, upright, with white where it is transparent.
@@ -63,6 +66,12 @@ def load_cutout(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height width
         raise ImageError(
             f"picture {path} is of mode {upright.mode}: nothing says what is black and what white; "
             "save it with 8 or 16 bits"
+        )
+    if min(eight.size) < LEAST_SIDE:
+        wide, tall = eight.size
+        raise ImageError(
+            f"picture {path} has {wide} × {tall} pixels; give one of {LEAST_SIDE} × {LEAST_SIDE} "
+            "at least"
         )
     upright = eight.convert("RGBA")
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))

@@ -62,7 +62,7 @@ def move(
 
     def moved(box: Box) -> Box:
         x0, y0, x1, y1 = box
-        return _in_frame((x0 + dx, y0 + dy, x1 + dx, y1 + dy))
+        return _in_frame(_tidy((x0 + dx, y0 + dy, x1 + dx, y1 + dy)))
 
     return _with_boxes(scene, name, chosen, moved)
 
@@ -232,6 +232,12 @@ def _with_boxes(
 def _within(value: float, low: float, high: float) -> float:
     """The value, as near as the limits let; their middle where rounding has crossed them."""
     return (low + high) / 2 if low > high else min(max(value, low), high)
+
+
+def _tidy(box: Box) -> Box:
+    """The box without the last digits, which a sum leaves: 0.17, not 0.16999999999999998."""
+    x0, y0, x1, y1 = (round(value, 12) for value in box)
+    return (x0, y0, x1, y1)
 
 
 def _in_frame(box: Box) -> Box:

@@ -14,8 +14,8 @@ program, in which each row has its own number of gated steps and no device waits
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
@@ -30,6 +30,7 @@ from vdjax.errors import UserError
 from vdjax.model.hf import SCHEDULERS
 from vdjax.plan import Director, VideoPlan
 from vdjax.plan import plan as make_plan
+from vdjax.plan.consistency import identities
 from vdjax.progress import Progress, silent
 from vdjax.runtime import enable_compilation_cache
 from vdjax.sample.guidance import gated_steps
@@ -71,7 +72,7 @@ class Prepared:
     """A film before its first step: planned, checked, and its entities' looks drawn.
 
     `switch` is how many steps the layout guides; `embeddings` are those of `identity_embeddings`;
-    `seconds` are by stage.
+    `pictures` are the user's own, by name; `seconds` are by stage.
     """
 
     plan: VideoPlan
@@ -83,6 +84,7 @@ class Prepared:
     switch: int
     frames: int
     embeddings: Mapping[str, Float[Array, " projection"] | Look]
+    pictures: Mapping[str, UInt8[np.ndarray, "_ _ 3"] | Look]
     image_grounding: bool
     text_grounding: bool
     seconds: Mapping[str, float]
@@ -101,6 +103,19 @@ class Prepared:
             text_grounding=self.text_grounding,
         )
         return start_latents(self.model, key, self.frames), conditions
+
+    def stream(self, number: int) -> Iterator[Float[Array, "1 frame height width channel"]]:
+        """The latents of scene `number` (from 1) after each evaluation of the network."""
+        latents, conditions = self.scene(number)
+        unet, guidance = self.model.part("unet"), jnp.float32(self.guidance)
+        yield from self.sampler.stream(unet, latents, conditions, guidance, self.switch)
+
+    def with_plan(self, plan: VideoPlan) -> Prepared:
+        """The same for another plan, such as an edited one: those it knows keep their looks."""
+        embeddings = self.embeddings
+        if embeddings and not set(identities(plan).values()) <= set(embeddings):
+            embeddings = identity_embeddings(self.model, plan, self.seed, self.pictures)
+        return replace(self, plan=plan, embeddings=embeddings)
 
     def report(self) -> dict[str, Any]:
         """What is known about the film's making already."""
@@ -235,6 +250,7 @@ def prepare(
         switch=switch,
         frames=frames or model.preset.num_frames,
         embeddings=embeddings,
+        pictures=pictures,
         image_grounding=image_grounding,
         text_grounding=text_grounding,
         seconds=clock.laps,
@@ -243,19 +259,15 @@ def prepare(
 
 def render(made: Prepared, progress: Progress = silent) -> Film:
     """The film, scene by scene and step by step, on one device."""
-    clock, model, sampler = _Stopwatch(made.seconds), made.model, made.sampler
+    clock, model = _Stopwatch(made.seconds), made.model
     clips: list[np.ndarray] = []
     step_seconds: list[float] = []
-    total = sampler.num_evaluations
+    total = made.sampler.num_evaluations
     for number in range(1, len(made.plan.scenes) + 1):
-        latents, conditions = made.scene(number)
         label = f"scene {number} of {len(made.plan.scenes)}"
         progress(label, 0, total)
         began = time.perf_counter()
-        trajectory = sampler.stream(
-            model.part("unet"), latents, conditions, jnp.float32(made.guidance), made.switch
-        )
-        for done, latents in enumerate(trajectory, 1):
+        for done, latents in enumerate(made.stream(number), 1):
             jax.block_until_ready(latents)
             step_seconds.append(time.perf_counter() - began)
             began = time.perf_counter()

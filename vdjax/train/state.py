@@ -62,7 +62,11 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
 
 
 def create_state(params: PyTree, schedule: Schedule) -> TrainState:
-    """Step zero: the moving average starts at the parameters themselves."""
+    """Step zero: the moving average starts at the parameters themselves.
+
+    The parameters are not copied, and the first step gives their memory up: give a copy
+    (`jax.tree_util.tree_map(jnp.copy, params)`) where they are needed afterwards.
+    """
     return TrainState(
         step=jnp.int32(0),
         params=params,

@@ -10,7 +10,7 @@ that the kernel stays free while each step is shown.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import traitlets
@@ -36,6 +36,8 @@ MAX_UNDO = 200
 
 class LayoutEditor(Renders):
     """Draw, move, resize and delete the boxes of a plan; take the edited plan from `plan`.
+
+    `LayoutEditor.of_scenes(prepare(plan))` makes one that renders.
 
     Args:
         plan: what to edit; it stays as it is.
@@ -109,6 +111,23 @@ class LayoutEditor(Renders):
         )
         self.observe(self._edited, "scenes")
         self.on_msg(self._asked)
+
+    @classmethod
+    def of_scenes(
+        cls, made: Any, frames: Sequence[Clip | None] | None = None, **traits: Any
+    ) -> LayoutEditor:
+        """The editor of a prepared film: its button makes the shown scene again, with the same seed
+        and settings, and shows it after every step.
+
+        `made` is what `vdjax.systems.videodirectorgpt.prepare` gives; `frames` are the film's, if
+        it was made already.
+        """
+
+        def render(number: int, plan: VideoPlan) -> Iterator[Clip]:
+            for latents in made.with_plan(plan).stream(number):
+                yield made.model.decode(latents[0])
+
+        return cls(made.plan, frames, render, steps=made.sampler.num_evaluations, **traits)
 
     # The plan and its history.
 

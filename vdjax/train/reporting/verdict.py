@@ -58,7 +58,8 @@ def judge(run: Run) -> Verdict:
     Shut: the mean size of tanh(gate) is below `SHUT` after `EARLY` of the planned steps. Idle:
     gates are open, and samples with and without them are the same (`SAME_PICTURE`), or attention
     inside the boxes is at chance (`CHANCE`), or no more boxes are filled than without gates. Of
-    what was not measured nothing is said.
+    what was not measured nothing is said. Gates that were open at the first entry of the log (this
+    package's own start, see `open_gate`) have shown nothing by being open; the headline says so.
     """
     gate = _last(run, "gate/mean", "gate")
     evidence = tuple(_evidence(run))
@@ -86,9 +87,17 @@ def judge(run: Run) -> Verdict:
     if idle := _idle(run):
         headline = f"The gates are open ({gate:.2f}), but the boxes do nothing: {idle}."
         return Verdict(answer=IDLE, headline=headline, evidence=evidence, causes=causes(run))
-    seen = [_last(run, name) for name in ("sheet/difference", "attention/inside", "layout/iou")]
+    began = _first(run, "gate/mean", "gate")
+    watched = [_last(run, name) for name in ("sheet/difference", "attention/inside", "layout/iou")]
     headline = f"Yes: the gates are open. The mean size of tanh(gate) is {gate:.2f}."
-    if seen == [None] * 3:
+    if began is not None and began >= SHUT:
+        headline = (
+            f"The gates are open ({gate:.2f}), and were from the start ({began:.2f}): that alone "
+            "says nothing."
+        )
+        if watched != [None] * 3:
+            headline += " Yes, the boxes do something, by what was watched."
+    if watched == [None] * 3:
         headline += " Whether the boxes do anything was not watched."
     return Verdict(answer=OPEN, headline=headline, evidence=evidence, causes=())
 
@@ -281,6 +290,15 @@ def _last(run: Run, *names: str) -> float | None:
         values = run.column(name)[1]
         if len(values := values[np.isfinite(values)]):
             return float(values[-1])
+    return None
+
+
+def _first(run: Run, *names: str) -> float | None:
+    """The first finite value of the first of these that the log has."""
+    for name in names:
+        values = run.column(name)[1]
+        if len(values := values[np.isfinite(values)]):
+            return float(values[0])
     return None
 
 
