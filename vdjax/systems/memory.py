@@ -10,6 +10,8 @@ from vdjax.runtime import total_memory_bytes
 from vdjax.weights.parts import Part
 
 GB = 1e9
+SMALL = 2
+"""GB that hold all of a storybook film's making; its process was seen to take 1.5 at most."""
 
 
 def check_memory(folder: Path, parts: Collection[Part]) -> None:
@@ -22,7 +24,7 @@ def check_memory(folder: Path, parts: Collection[Part]) -> None:
     if needed <= there:
         return
     half = sum(min(part.memory, 2 * part.parameters) for part in parts)
-    way_out = "take a machine with more"
+    way_out = f"take a machine with more, or the preset 'storybook', whose films need {SMALL} GB"
     if half < needed:
         way_out = (
             f"convert them again with `--dtype bfloat16`, which takes {half / GB:.1f} GB, or "
