@@ -41,7 +41,7 @@ test-notebooks: ## run every edition of every notebook, and try every answer
 
 test-browser: ## drive the widgets in a real Chromium, alone and in JupyterLab
 	$(ensure) dev notebooks train llm models
-	@$(python) -m pytest tests/lab tests/widgets -m browser $(ARGS)
+	@VDJAX_NOTEBOOKS=all $(python) -m pytest tests/lab tests/widgets -m browser $(ARGS)
 
 fuzz: ## throw 10,000 bad answers at the readers of language models' answers
 	$(ensure) dev notebooks train llm models

@@ -20,6 +20,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", help="their numbers; all if none")
     options = parser.parse_args()
+    if not options.notebooks:
+        import_module("pictures.badge").draw()
     for path in sorted((SCRIPTS / "pictures").glob("n[0-9][0-9]_*.py")):
         if not options.notebooks or path.stem[1:3] in options.notebooks:
             import_module(f"pictures.{path.stem}").draw()

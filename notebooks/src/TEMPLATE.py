@@ -18,7 +18,7 @@
 # scene; one grounding token per box; frames that come out of noise step by
 # step.](pictures/00_road.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

@@ -98,7 +98,7 @@ def _of_head(head: str, name: str) -> Iterator[str]:
     parts = {
         f"its number (# {name[:2]} · …)": rf"\A# {name[:2]} · ",
         "**Goal, in one sentence:**": r"\*\*Goal, in one sentence:\*\*",
-        "a picture with a description": r'<img alt="[^"]{8,}"',
+        "a picture with a description": r'<img alt="[^"]{30,}"',
         "a Colab badge of this version ({{COLAB}})": rf"/blob/v[\d.\w]+/notebooks/{name}\.ipynb",
         "**You will be able to**": r"\*\*You will be able to\*\*",
         "**You need**": r"\*\*You need\*\*",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
@@ -17,12 +18,15 @@ from typing import Any
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 MASTERS = NOTEBOOKS / "src"
 MEASURED = MASTERS / "measured.json"
 REPOSITORY = "vdjax/vdjax"
+PAGE = 800
+"""Pixels that a picture is wide at most."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -141,10 +145,13 @@ def measured() -> dict[str, Any]:
 
 
 def _inlined(match: re.Match[str]) -> str:
-    data = base64.b64encode((MASTERS / match["path"]).read_bytes()).decode()
+    picture = (MASTERS / match["path"]).read_bytes()
+    with Image.open(io.BytesIO(picture)) as opened:
+        width = min(opened.width, PAGE)
+    data = base64.b64encode(picture).decode()
     alt = " ".join(match["alt"].split())
     kind = match["path"].rpartition(".")[2]
-    return f'<img alt="{alt}" width="800" src="data:image/{kind};base64,{data}"/>'
+    return f'<img alt="{alt}" width="{width}" src="data:image/{kind};base64,{data}"/>'
 
 
 def finished(cells: list[NotebookNode]) -> NotebookNode:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -45,6 +44,10 @@ class Server:
             "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         }
+        # All cells stay in the page, wherever it is scrolled to.
+        tracker = folder / "settings" / "@jupyterlab" / "notebook-extension"
+        tracker.mkdir(parents=True)
+        (tracker / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
         self.log = (folder / "log").open("w")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", "--port=0", str(self.root)],
@@ -96,21 +99,33 @@ class Notebook:
     """A notebook open in a browser: run it, ask its kernel, look at the page."""
 
     def __init__(self, page: Any, server: Server, name: str) -> None:
-        self.page, began = page, time.time() - 1
+        self.page, self.path, began = page, server.root / name, time.time() - 1
         page.goto(f"{server.url}lab/tree/{name}?reset")
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
         self.kernel = server.kernel(began)
 
     def run_all(self, seconds: float = 60) -> None:
-        """Run all cells, by the menu; fails if a cell does."""
+        """Run all cells, by the menu; fails if a cell does, or says something on stderr."""
         page = self.page
+        cells = sum(cell.cell_type == "code" for cell in self._saved().cells)
         page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
         page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
-        page.locator(".jp-InputPrompt", has_text="[1]:").first.wait_for(timeout=1000 * seconds)
-        running = page.locator(".jp-InputPrompt", has_text="[*]:")
-        running.first.wait_for(state="detached", timeout=1000 * seconds)
-        assert page.locator(".jp-OutputArea-output[data-mime-type*='stderr']").count() == 0
-        assert page.locator("text=/Traceback|Error displaying widget/").count() == 0
+        until = time.monotonic() + seconds
+        while (ran := self.ask("get_ipython().execution_count", seconds) - 1) < cells:
+            assert time.monotonic() < until, f"{ran} of {cells} cells were run in {seconds:g} s"
+            assert self.ask("not hasattr(__import__('sys'), 'last_value')"), f"cell {ran} failed"
+            page.wait_for_timeout(500)
+        page.wait_for_timeout(1000)  # the page has the last output a moment after the kernel
+        page.keyboard.press("Control+s")
+        while not all(cell.execution_count for cell in self._saved().cells if "outputs" in cell):
+            assert time.monotonic() < until, "the notebook was not saved"
+            page.wait_for_timeout(500)
+        said = [o for cell in self._saved().cells for o in cell.get("outputs", [])]
+        assert not [o for o in said if o.output_type == "error" or o.get("name") == "stderr"]
+        assert page.locator("text=/Error displaying widget/").count() == 0
+
+    def _saved(self) -> Any:
+        return nbformat.read(self.path, as_version=4)
 
     def ask(self, expression: str, seconds: float = 60) -> Any:
         """What an expression is in the kernel, once it has done what it was asked before."""
@@ -121,6 +136,11 @@ class Notebook:
         assert found["status"] == "ok", found
         return ast.literal_eval(found["data"]["text/plain"])
 
+    def do(self, code: str, seconds: float = 60) -> None:
+        """Run code in the kernel, as a cell would."""
+        reply = self.kernel.execute(code, reply=True, timeout=seconds)
+        assert reply["content"]["status"] == "ok", reply["content"]
+
     def keep(self, name: str) -> None:
         """Keep a picture of the page in the folder VDJAX_SCREENSHOTS, if that is set."""
         if folder := os.environ.get("VDJAX_SCREENSHOTS"):
@@ -129,8 +149,9 @@ class Notebook:
 
 @pytest.fixture
 def notebook(server: Server) -> Iterator[Any]:
-    """Open a notebook of these cells: `notebook("name.ipynb", cells)`; without cells, the course's
-    own of that name. Nothing may complain on the console, and no request may leave the machine."""
+    """Open a notebook of these cells: `notebook("name.ipynb", cells)`; without cells, with those of
+    the course's own of that name. Nothing may complain on the console, and no request may leave the
+    machine."""
     troubles: list[str] = []
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
@@ -141,8 +162,8 @@ def notebook(server: Server) -> Iterator[Any]:
 
         def show(name: str, cells: list[str] | None = None) -> Notebook:
             if cells is None:
-                shutil.copy(ROOT / "notebooks" / name, server.root / name)
-                return Notebook(page, server, name)
+                course = nbformat.read(ROOT / "notebooks" / name, as_version=4)
+                cells = [cell.source for cell in course.cells if cell.cell_type == "code"]
             made = nbformat.v4.new_notebook(
                 cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
                 metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},

@@ -1,0 +1,187 @@
+"""The course's own notebooks in the real JupyterLab: run all, then mouse and keys in the page.
+
+`make test-browser` runs them (VDJAX_NOTEBOOKS=all); each takes minutes.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = [
+    pytest.mark.browser,
+    # Of the client of the kernel, not of what is tested.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.skipif(
+        os.environ.get("VDJAX_NOTEBOOKS") != "all", reason="make test-browser runs whole notebooks"
+    ),
+]
+
+MINUTES = 60
+FILLED = """
+from vdjax.evaluate.detector import StorybookDetector
+from vdjax.evaluate.skills import box_overlaps
+def filled(frames, track, name):
+    seen = StorybookDetector.shipped().detect(frames)
+    pairs = [(s, b) for s, b in zip(seen, track) if b is not None]
+    return [float(box_overlaps(s, [b], name)[0]) > 0.5 for s, b in pairs].count(True) / len(pairs)
+"""
+
+
+def opened(notebook: Any, name: str) -> Any:
+    lab = notebook(f"{name}.ipynb")
+    lab.run_all(10 * MINUTES)
+    return lab
+
+
+def pixels(place: Any) -> np.ndarray:
+    place.scroll_into_view_if_needed()
+    shown = place.screenshot(animations="disabled")
+    return np.asarray(Image.open(io.BytesIO(shown)).convert("RGB"))
+
+
+def pull(page: Any, place: Any, dx: float, dy: float) -> None:
+    """Drag something by the mouse."""
+    place.scroll_into_view_if_needed()
+    at = place.bounding_box()
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y + dy, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+
+
+def test_the_film_follows_the_cat(notebook):
+    """What 00 asks of a beginner: move the cat's box in scene 2, press render, watch."""
+    lab = opened(notebook, "00_start_here")
+    page = lab.page
+    box = page.locator('.le-box[data-name="cat"]').first
+    stage = page.locator(".le-stage").first
+    before = lab.ask("[tuple(k['cat']) for k in editor.plan.scene(2).keyframes]")
+    film = lab.ask("editor.clips[1].astype(int).sum().item()")
+    box.scroll_into_view_if_needed()
+    size = stage.bounding_box()
+    pull(page, box, 0, -60)
+    after = lab.ask("[tuple(k['cat']) for k in editor.plan.scene(2).keyframes]")
+    moved = [0, -60 / size["height"]] * 2
+    np.testing.assert_allclose(np.subtract(after, before), np.tile(moved, (9, 1)), atol=1e-3)
+    old = pixels(stage)
+    page.get_by_role("button", name="Render this scene").first.click()
+    page.wait_for_timeout(500)
+    assert lab.ask("editor.wait() and editor.rendering['state']", 5 * MINUTES) == "done"
+    assert lab.ask("editor.clips[1].astype(int).sum().item()") != film
+    page.wait_for_timeout(1000)
+    assert (pixels(stage) != old).mean() > 0.01
+    lab.do(FILLED)
+    track = "vdjax.plan.layout.frame_boxes(editor.plan.scene(2), len(editor.clips[1]))['cat']"
+    assert lab.ask(f"filled(editor.clips[1], {track}, 'cat')", 2 * MINUTES) > 0.5
+    lab.keep("lab-00")
+
+
+def test_sampling_follows_its_sliders_and_boxes(notebook):
+    """05: a slider by keys, and a box that is drawn by the mouse and rendered."""
+    lab = opened(notebook, "05_multi_scene_sampling")
+    before = lab.ask("knobs.values")
+    handle = lab.page.locator(".jp-OutputArea .noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    screen = lab.page.locator(".jp-OutputArea .widget-vbox").first
+    old = pixels(screen)
+    handle.focus()
+    lab.page.keyboard.press("ArrowLeft")
+    lab.page.wait_for_timeout(500)
+    after = lab.ask("knobs.values", 2 * MINUTES)
+    assert after["alpha"] == pytest.approx(before["alpha"] - 0.1)
+    lab.page.wait_for_timeout(1000)
+    assert (pixels(screen) != old).mean() > 0.005
+    lab.keep("lab-05-sliders")
+
+    page, stage = lab.page, lab.page.locator(".le-stage").first
+    page.get_by_role("button", name="Draw box").first.click()
+    stage.scroll_into_view_if_needed()
+    at = stage.bounding_box()
+    corners = np.array([0.1, 0.1, 0.35, 0.3])
+    size, corner = np.tile([at["width"], at["height"]], 2), np.tile([at["x"], at["y"]], 2)
+    x0, y0, x1, y1 = corners * size + corner
+    page.mouse.move(x0, y0)
+    page.mouse.down()
+    page.mouse.move(x1, y1, steps=8)
+    page.mouse.up()
+    page.get_by_label("Name of the new box").fill("balloon")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    drawn = lab.ask("[tuple(k['balloon']) for k in editor.plan.scene(editor.scene).keyframes]")
+    np.testing.assert_allclose(drawn, np.tile(corners, (9, 1)), atol=1e-3)
+    page.get_by_role("button", name="Render this scene").first.click()
+    page.wait_for_timeout(500)
+    assert lab.ask("editor.wait() and editor.rendering['state']", 5 * MINUTES) == "done"
+    lab.do(FILLED)
+    clip = "editor.clips[editor.scene - 1]"
+    track = f"[tuple(b) for b in {np.tile(corners, (8, 1)).tolist()}]"
+    assert lab.ask(f"filled({clip}, {track}, 'balloon')", 2 * MINUTES) > 0.5
+    lab.keep("lab-05-editor")
+
+
+def test_attention_and_gates_follow_mouse_and_keys(notebook):
+    """06: the slider of steps changes the map; with the gates closed by the page's own buttons
+    things leave their boxes."""
+    lab = opened(notebook, "06_looking_inside")
+    page = lab.page
+    slider = page.get_by_label("Denoising step").first
+    slider.scroll_into_view_if_needed()
+    canvas = page.locator(".jp-OutputArea canvas").first
+    shown = [pixels(canvas)]
+    place = slider.bounding_box()
+    page.mouse.click(place["x"] + 0.98 * place["width"], place["y"] + place["height"] / 2)
+    page.wait_for_timeout(500)
+    assert lab.ask("inspector.step == STEPS")
+    shown.append(pixels(canvas))
+    slider.press("ArrowLeft")
+    page.wait_for_timeout(500)
+    assert lab.ask("inspector.step == STEPS - 1")
+    shown.append(pixels(canvas))
+    assert all((a != b).mean() > 0.005 for a, b in itertools.combinations(shown, 2))
+    inside = "[inside_by_step(record, name).mean().item() for name in ('rocket', 'cat')]"
+    chance = "[float(np.nanmean(chance(boxes[name]))) for name in ('rocket', 'cat')]"
+    assert all(a > 2 * b for a, b in zip(lab.ask(inside), lab.ask(chance), strict=True))
+    lab.keep("lab-06-attention")
+
+    lab.do(FILLED)
+    share = {}
+    for words in ("As it is", "Close"):
+        page.get_by_role("button", name=words, exact=True).last.click()
+        page.wait_for_timeout(300)
+        go = page.get_by_role("button", name="Render with these gates").first
+        go.scroll_into_view_if_needed()
+        go.click()
+        page.wait_for_timeout(500)
+        assert lab.ask("gates.wait() and gates.rendering['state']", 5 * MINUTES) == "done"
+        for name in ("rocket", "cat"):
+            asked = f"filled(gates.clips['after'], boxes['{name}'], '{name}')"
+            share[words, name] = lab.ask(asked, 2 * MINUTES)
+    assert lab.ask("set(gates.factors.values())") == {0.0}
+    assert sum(share["As it is", name] for name in ("rocket", "cat")) > 1
+    assert sum(share["Close", name] for name in ("rocket", "cat")) < 0.5
+    lab.keep("lab-06-gates")
+
+
+def test_a_picture_of_ones_own_follows_its_box(notebook):
+    lab = opened(notebook, "10_your_own_pictures")
+    page = lab.page
+    name = lab.ask("MY_NAME")
+    box = page.locator(f'.le-box[data-name="{name}"]').first
+    before = lab.ask(f"tuple(editor.plan.scene(2).keyframes[0]['{name}'])")
+    film = lab.ask("editor.clips[1].astype(int).sum().item()")
+    pull(page, box, -10, 40)
+    assert lab.ask(f"tuple(editor.plan.scene(2).keyframes[0]['{name}'])")[1] > before[1]
+    page.get_by_role("button", name="Render this scene").first.click()
+    page.wait_for_timeout(500)
+    assert lab.ask("editor.wait() and editor.rendering['state']", 5 * MINUTES) == "done"
+    assert lab.ask("editor.clips[1].astype(int).sum().item()") != film
+    lab.keep("lab-10")
