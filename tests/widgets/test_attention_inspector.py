@@ -229,16 +229,21 @@ def test_shares_are_told_against_chance(plan, page_with):
 
 
 @pytest.mark.browser
-def test_small_maps_are_picked_with_the_mouse(plan, page_with):
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "finger"])
+def test_small_maps_are_picked(plan, page_with, touch):
     widget = inspector(plan)
-    view = page_with(widget, width=1200)
+    view = page_with(widget, width=1200, touch=touch)
     strip, grid = view.page.locator(".ai-cells").all()
     box = grid.bounding_box()
-    grid.click(position={"x": box["width"] * 1.5 / 4, "y": box["height"] * 2.5 / 3})
+    (grid.tap if touch else grid.click)(
+        position={"x": box["width"] * 1.5 / 4, "y": box["height"] * 2.5 / 3}
+    )
     view.settle()
     assert (widget.step, widget.layer) == (2, "mid 0")
     box = strip.bounding_box()
-    strip.click(position={"x": box["width"] * 3.5 / 4, "y": box["height"] * 1.5 / 3})
+    (strip.tap if touch else strip.click)(
+        position={"x": box["width"] * 3.5 / 4, "y": box["height"] * 1.5 / 3}
+    )
     view.settle()
     assert (widget.token, widget.frame) == ("dog", 4)
     assert "dog, frame 4, step 2, mid 0" in view.page.locator(".vdjax-said").inner_text()

@@ -104,6 +104,21 @@ def test_it_steps_and_jumps_through_scenes_by_keys_and_mouse(page_with):
 
 
 @pytest.mark.browser
+def test_fingers_choose_scenes_and_frames(page_with):
+    player = FilmPlayer([FIRST, SECOND])
+    screen = Screen(page_with(player, width=380, touch=True))
+    screen.page.get_by_role("button", name="Scene 2").tap()
+    screen.button("One frame on").tap()
+    screen.view.settle()
+    assert (player.scene, player.frame) == (2, 2)
+    slider = screen.page.get_by_role("slider", name="Frame of the film")
+    size = slider.bounding_box()
+    slider.tap(position={"x": size["width"] - 2, "y": size["height"] / 2})
+    screen.view.settle()
+    assert (player.scene, player.frame) == (2, 3)
+
+
+@pytest.mark.browser
 def test_it_plays_pauses_and_repeats_what_it_is_told_to(page_with):
     player = FilmPlayer([FIRST, SECOND], fps=40, loop="none")
     screen = Screen(page_with(player))
