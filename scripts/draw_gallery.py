@@ -16,8 +16,6 @@ from vdjax.progress import silent
 
 FOLDER = Path(__file__).parents[1] / "site" / "gallery"
 FILMS = {
-    "beach": "A cat drives a red car to the beach, then meets a dog under a palm tree, then they "
-    "watch a rocket fly up",
     "night": "An owl flies to the castle at night, then sits beside a mushroom in the forest",
     "farm": "A cow walks in the park, then a tractor drives past a goat",
     "sea": "A whale swims underwater, then meets an octopus and a crab",

@@ -88,3 +88,14 @@ def test_measurements_stand_beside_one_another(template):
     assert rows[0] == "| a desk | 60 s | 2.3 GB |"
     assert "| Colab, CPU | 5 s | not measured |" in rows
     assert "| Colab, T4 GPU | not measured | not measured |" in rows
+
+
+def test_the_readme_says_what_was_measured():
+    """Its table of the course holds each notebook's time and memory on the first machine."""
+    page = (masters.ROOT / "README.md").read_text()
+    noted = masters.measured()
+    machine = noted["machines"][0]
+    for name, found in noted["notebooks"].items():
+        (row,) = re.findall(rf"^\| \[.*\]\(notebooks/{name}\.ipynb\) \|.*", page, re.MULTILINE)
+        seconds, memory = (found[machine].get(what) for what in ("seconds", "memory"))
+        assert row.endswith(f"| {seconds} s, {memory} GB |"), f"{row}\n{seconds} s, {memory} GB"
