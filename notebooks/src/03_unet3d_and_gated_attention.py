@@ -372,7 +372,7 @@ ends = (felt[0, -1] + felt[-1, 0]) / 2
 print(f"the frame itself {own:.3f}, its neighbours {near:.3f}, first and last {ends:.3f}")
 
 # %% [markdown]
-# Mind the logarithmic scale: the diagonal is about thirty times as large as its neighbours. Every
+# Mind the logarithmic scale: the diagonal is about eleven times as large as its neighbours. Every
 # frame can feel every other, and none feels another much; neighbours do so about twice as much as
 # the first and the last frame. That is less talk between frames than the reach of the network would
 # allow. A likely reason is the noise these weights were trained with: frames of a clip share 95 %
@@ -641,11 +641,11 @@ show(
 
 # %% [markdown]
 # Row by row the dashed box moves to the right, and with open gates a cat in the making moves with
-# it. With closed gates there is a dark smudge in the middle of every frame: the words say "cat",
-# and nothing says where. A quarter open changes the sand, half open something begins to show in the
-# box, and only fully open it has ears. And more than the box changes: sky, sea and sand become
-# clean. That is the gates' work too, for the *background* has a token of its own, "beach", whose
-# box is the whole frame (`scene_conditions`).
+# it. With closed gates there is a brownish haze in the middle of every frame: the words say "cat",
+# and nothing says where. A quarter open there is a reddish haze in the box, half open it is a body,
+# and only fully open it has ears. And more than the box changes: the sea becomes blue, and the
+# shore gets an edge. That is the gates' work too, for the *background* has a token of its own,
+# "beach", whose box is the whole frame (`scene_conditions`).
 
 # %% [markdown] minutes=10
 # **Where, and how much?** Square the change of the guess, and ask what share of it lies in the
@@ -709,9 +709,9 @@ for time, value, *shares in zip(LEVELS, change_of, by_gates, by_cat, strict=True
     )
 
 # %% [markdown]
-# The gates change most where all is noise, 70 % at the first step, and less and less after it. Of
-# all they change, only 22 to 44 % lies in the cat's box, because they bring in the beach as well;
-# chance would be 14 %. What the cat's *token* changes is another matter: 72 to 88 % of it lies in
+# The gates change most where all is noise, 43 % at the first step, and less and less after it. Of
+# all they change, only 27 to 39 % lies in the cat's box, because they bring in the beach as well;
+# chance would be 14 %. What the cat's *token* changes is another matter: 67 to 85 % of it lies in
 # its box. So the token acts where its box is. Remember what is built in, though: these heads attend
 # to the boxes by design (section 4), so this curve is no proof that a network learns that alone.
 #
@@ -780,16 +780,17 @@ for first in range(STEPS, 0, -1):
 display(inspector)
 
 # %% [markdown]
-# The bars: gates are wide open on the finest grid (down 0, up 2) and nearly shut on the coarsest,
-# 4 × 4 cells, where this box is 1.5 cells wide. But do not read a bar as importance. The
-# feed-forward gate of the middle is at 0.05, and what comes through it is still 0.9 times as large
-# as what it is added to, because the layer behind it is loud. The maps show that: each number is
-# the norm of what a gate adds, divided by the norm of the features it is added to.
+# The bars: gates are wide open on the finest grid (down 0, up 2), and those of attention nearly
+# shut on the coarsest, 4 × 4 cells, where this box is 1.5 cells wide. But do not read a bar as
+# importance. The feed-forward gate of the middle is at 0.07, and what comes through it is still 1.5
+# times as large as what it is added to, because the layer behind it is loud. The maps show that:
+# each number is the norm of what a gate adds, divided by the norm of the features it is added to.
 #
-# The films: above all the *first* step decides. Closed from the last step on, pixels change by a
-# quarter of what they change by when gates are closed all the way, and without any gate there is no
-# cat that walks, but a beach that cannot make up its mind from frame to frame. The film with gates
-# is four steps of a small network, and looks like it: something with two ears walks to the right.
+# The films: every step counts. Closed from the last step on, pixels change by a quarter of what
+# they change by when gates are closed all the way; with gates in the first step alone, still by
+# nearly three quarters of it. Without any gate there is no cat that walks: an orange patch stays in
+# the middle of the beach, and something like a house hangs in the sky. The film with gates is four
+# steps of a small network, and looks like it: something with two ears walks to the right.
 #
 # Gates of these weights began open (section 4), and their heads are biased towards the boxes by
 # design. So these bars say where training left them, not where a layout "wants" to come in. In a

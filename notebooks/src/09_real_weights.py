@@ -503,8 +503,8 @@ print(f"most alive at operation {highest:,}: {program.eqns[highest].outvars[0].a
 # The curve is high at both ends and low in the middle: the finest level has the most cells. That
 # answers the question above: most parameters are in the coarse blocks, most bytes are not. The
 # single highest point is no spatial layer at all: it is the temporal transformer at the entrance,
-# whose feed-forward layer makes 4096 numbers for each of 2 × 1024 × 16 cells. And all of it is less
-# than a fifth of what the weights take, if attention is done as below.
+# whose feed-forward layer is 2 · 2048 wide, one half to gate the other, for each of 2 × 1024 × 16
+# cells. And all of it is less than a fifth of what the weights take, if attention is done as below.
 #
 # One thing depends on the machine. Attention compares every token with every token, and whole
 # matrices of scores are large: in float32, at the finest level, for both halves of the guidance,
@@ -555,7 +555,7 @@ def budget_html(gigabytes, bytes_each, frames):
             row, beside, left=held, color=ORANGE, hatch="//", label=None if row else "one step"
         )
         verdict = "fits" if held + beside <= gigabytes else "does not fit"
-        axis.text(33, row + 0.25, f"{held + beside:.1f} GB: {verdict}", va="center")
+        axis.text(22, row, f"{held + beside:.1f} GB: {verdict}", va="center")
     axis.axvline(gigabytes, color="black", ls="--", label="memory")
     axis.set_yticks(range(len(systems)), systems)
     axis.set(
@@ -564,7 +564,7 @@ def budget_html(gigabytes, bytes_each, frames):
         ylabel="system",
         xlim=(0, 44),
     )
-    axis.legend(loc="lower right", fontsize=8)
+    axis.legend(loc="center right", fontsize=8)
     return picture_html(figure, alt="Bars: weights and one step's results of three systems.")
 
 
@@ -1070,7 +1070,7 @@ for axis, title, picture in zip(views, ways, pictures, strict=True):
 show(
     figure,
     alt="Left: the share of signal over the timestep for two kinds of betas. Then one frame from "
-    "one noise, read in three ways: a blurred place, nearly the same place, and bright spots.",
+    "one noise, read in three ways: a blurred meadow, nearly the same, and bright spots.",
 )
 meant = np.linalg.norm(z[0])
 for title, latents in zip(ways, z, strict=True):
@@ -1079,9 +1079,10 @@ for title, latents in zip(ways, z, strict=True):
 
 # %% [markdown]
 # The first picture is no beauty: without boxes, from words alone and in ten steps, this small
-# network makes a blurred place. What counts is how the others differ from it. Wrong betas are a
-# mistake that hardly shows: worth knowing, since nobody will notice. A wrong reading of the answer
-# destroys everything: the latents grow far beyond what the decoder knows.
+# network makes a meadow where a cat on the beach was asked for. What counts is how the others
+# differ from it. Wrong betas move the latents, as printed, and the picture hardly shows it: a
+# mistake that nobody would notice by looking. A wrong reading of the answer destroys everything:
+# the latents grow far beyond what the decoder knows.
 
 # %% [markdown]
 # So `convert` reads `scheduler_config.json` beside the weights and keeps what it says in the

@@ -427,20 +427,22 @@ show(
 )
 
 # %% [markdown]
-# By colour, most looks arrive: the black cat is black, the grey rabbit grey. What does not arrive
-# is the drawing: no tail, no wheels in the right place, and a car in a nearly square box is no
-# longer a car. CLIP is right less often than the colour; of the three drawings that were never
-# seen each judge finds two, too few to say anything. The line *word alone* is chance by
-# construction: one film, the same for all four looks, can be nearest to only one of them. With the
-# picture alone the looks come out about as often; the word says what kind of thing it is, which in
-# these films the picture says as well.
+# Most looks arrive: the black cat is black and white, the grey rabbit grey, the pug has a dark
+# muzzle. What does not arrive is the drawing: no tail, no wheels in the right place, and a car in a
+# nearly square box is no longer a car. With word and picture told, CLIP finds every look that was
+# seen in training, the colour most of them; of the three drawings that were never seen one finds
+# two and the other one, too few to say anything. The line *word alone* is chance by construction:
+# one film, the same for all four looks, can be nearest to only one of them. With the picture alone
+# the looks of the seen drawings come out less often, though the word knows nothing of looks. It
+# says what kind of thing it is, and what is drawn better may also be told apart better; with so few
+# it may be chance as well.
 
 # %% [markdown] tags=["discuss"]
-# "By colour it is right nearly always, so the look carries over." What is wrong with that
-# sentence, and what would you have to show to be allowed to say it? (10 minutes. Colour is a small
-# part of a look, and four drawings are few to choose from; the other judge is the one who gave the
-# order; one seed, one plan. A person who has to say which drawing was given, without seeing the
-# order, would be a fair judge.)
+# "CLIP finds all thirteen looks that were seen, so the look carries over." What is wrong with that
+# sentence, and what would you have to show to be allowed to say it? (10 minutes. CLIP is the one
+# who gave the order; the other judge, colour, is a small part of a look and finds fewer; four
+# drawings are few to choose from; one seed, one plan. A person who has to say which drawing was
+# given, without seeing the order, would be a fair judge.)
 
 # %% [markdown] minutes=10 tags=["slide"]
 # ## 4 · Bad pictures, and what is said
@@ -485,8 +487,10 @@ show(figure, alt=f"As they are read: {', '.join(readable)}.")
 
 # %% [markdown]
 # The cosine is with the plain drawing of the same cat. Files that are no pictures are refused; a
-# picture that *can* be read is taken as it comes, also where little of it is left. So look at what
-# was read, never at the file: `show(load_picture("my_cat.png"), alt="my cat")`.
+# picture that *can* be read is taken as it comes, also where little of it is left. Grey in 16 bits
+# is read rightly, but what it lost counts: the whole cat in grey is less like the drawing than nine
+# pixels in its colours. So look at what was read, never at the file:
+# `show(load_picture("my_cat.png"), alt="my cat")`.
 
 # %% [markdown] minutes=10 tags=["slide"]
 # ## 5 · Your own
@@ -552,10 +556,10 @@ for title, crop in crops.items():
     print(f"by the {title:>7}: cosine with the picture {alike:+.2f}; mean colour ({colour})")
 
 # %% [markdown]
-# A blue cat it is: nothing was trained for it, and the blue arrives. Its shape does not; what is in
-# the box is a blue patch with something like ears. If you brought a photograph, expect less: this
-# CLIP has never seen one, and the embedding it gives lies where no drawing was. The full-size
-# models know photographs.
+# A blue cat it is, if you ask CLIP: nothing was trained for it, and the blue arrives. Its shape
+# does not; what is in the box is a blue patch between pale and yellow ones. If you brought a
+# photograph, expect less: this CLIP has never seen one, and the embedding it gives lies where no
+# drawing was. The full-size models know photographs.
 
 # %% [markdown] minutes=20 tags=["slide"]
 # ## 6 · A plan edited by hand
@@ -687,10 +691,10 @@ show(
 )
 
 # %% [markdown]
-# It follows: the change is in the old box and in the new one, and little is elsewhere (the edges of
-# the meadow and of the dog). The patch that is like the picture has gone along: in the old box the
-# cosine falls, in the new one it rises. That a cat does not fly, nobody told the network; a third
-# of what it learned from stands anywhere.
+# It follows: the change is in the old box and in the new one, and little is elsewhere (mostly along
+# the horizon). The patch that is like the picture has gone along, paler than before: in the old box
+# the cosine falls, in the new one it rises. That a cat does not fly, nobody told the network; a
+# third of what it learned from stands anywhere.
 
 # %% [markdown] minutes=15 tags=["slide"]
 # ## 7 · A look that was trained
@@ -709,8 +713,9 @@ show(
 #
 # *Train or load.* 150 steps take minutes on two cores and compile a large program first, so what
 # one such run learnt stands here: of the outlined car, one of the drawings that were kept out of
-# training, from four cut-outs. It is small enough to be printed: 576 numbers, one byte each. Set
-# `TRAIN = True` to learn one yourself.
+# training, from four cut-outs. (The preset's weights have been trained further since that run.) It
+# is small enough to be printed: 576 numbers, one byte each. Set `TRAIN = True` to learn one
+# yourself.
 
 # %%
 TRAIN = False
@@ -782,11 +787,13 @@ for way, made in ways.items():
     )
 
 # %% [markdown]
-# The trained look brings the body's orange red, one piece where the picture alone gave shreds, dark
-# windows and two wheels; its cosine with the drawing is the highest of the three. It is not that
-# car: it stands as if seen from the front, and both judges still take it for another of the four. A
-# gain, and a small one. It is also one car, one seed, and a box that is too narrow for a car; in a
-# wide box the result may be better (exercise for the evening: find out).
+# The trained look brings the body's orange red, one piece where the picture alone gave shreds, a
+# dark window and two wheels; its cosine with the drawing is the highest of the three, if not by
+# much. It is not that car: it stands as if seen from the front, and both judges still take it for
+# another of the four, while the shreds have the right colour. A gain to the eye, and a small one. A
+# look that was learnt on just these weights may do better. It is also one car, one seed, and a box
+# that is too narrow for a car; in a wide box the result may be better (exercise for the evening:
+# find out).
 
 # %% [markdown] tags=["exercise"]
 # ## 8 · Exercises
@@ -1027,8 +1034,9 @@ def mean_look(pictures, name):
 # 2. A learned null vector, in both cases; never zeros.
 # 3. Once for the film; the cat's token gets it in every frame of both scenes.
 # 4. Nothing: noise hangs on the seed and the scene's number, looks on names.
-# 5. Its width may not fit; then it is refused. Where it fits it means nothing there, so the
-#    preset's name is kept with it and compared.
+# 5. Its width may not fit; then it is refused. Where it fits it need not mean the same there, so
+#    the preset's name is kept with it and compared. (That of section 7 still helps after its preset
+#    was trained further; nothing promises it.)
 
 # %% [markdown] tags=["references"]
 # ## References, and what to read next
