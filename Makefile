@@ -31,7 +31,7 @@ in_colab = "$(COLAB_VENV)/bin/python" -m pytest \
 	-W "ignore:Parsing dates involving:DeprecationWarning"
 
 .DEFAULT_GOAL := help
-.PHONY: help film test test-notebooks test-browser test-colab fuzz parity bench lint lab site train doctor clean
+.PHONY: help film test test-notebooks test-browser test-colab test-classic fuzz parity bench lint lab site train doctor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,10 @@ test-browser: ## drive the widgets in a real Chromium, alone and in JupyterLab
 test-colab: ## run four notebooks with what Google Colab has; needs Python 3.13
 	$(colab)
 	@VDJAX_NOTEBOOKS=all $(in_colab) $(some_notebooks) --numprocesses auto $(ARGS)
+
+test-classic: ## drive the widgets in the classic notebook, with ipywidgets 7; needs Python 3.13
+	$(colab)
+	@$(in_colab) tests/lab/test_widgets.py -m browser $(ARGS)
 
 fuzz: ## throw 10,000 bad answers at the readers of language models' answers
 	$(ensure) dev notebooks train llm models
