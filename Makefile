@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PARITY_VENV ?= .venv-parity
+COLAB_VENV ?= .venv-colab
 PROMPT ?= A cat drives a red car to the beach, then meets a dog under a palm tree, then they watch a rocket fly up
 OUT ?=
 STAGE ?=
@@ -20,8 +21,17 @@ unexport PYTHONDONTWRITEBYTECODE
 ensure = @$(PYTHON) scripts/environment.py "$(VENV)"
 python = "$(VENV)/bin/python"
 
+# Four notebooks that use the network, films and widgets, for the tests with other versions.
+some = 00_start_here 02_grounding_tokens 03_unet3d_and_gated_attention 05_multi_scene_sampling
+some_notebooks = $(some:%="tests/notebooks/test_run.py::test_notebook[%]")
+colab = @$(PYTHON) scripts/environment.py "$(COLAB_VENV)" dev --python 3.13 \
+	--from tests/environments/colab.txt
+# The warning is of Colab's jupyter_client on Python 3.13.
+in_colab = "$(COLAB_VENV)/bin/python" -m pytest \
+	-W "ignore:Parsing dates involving:DeprecationWarning"
+
 .DEFAULT_GOAL := help
-.PHONY: help film test test-notebooks test-browser fuzz parity bench lint lab site train doctor clean
+.PHONY: help film test test-notebooks test-browser test-colab test-classic fuzz parity bench lint lab site train doctor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -42,6 +52,14 @@ test-notebooks: ## run every edition of every notebook, and try every answer
 test-browser: ## drive the widgets in a real Chromium, alone and in JupyterLab
 	$(ensure) dev notebooks train llm models
 	@VDJAX_NOTEBOOKS=all $(python) -m pytest tests/lab tests/widgets -m browser $(ARGS)
+
+test-colab: ## run four notebooks with what Google Colab has; needs Python 3.13
+	$(colab)
+	@VDJAX_NOTEBOOKS=all $(in_colab) $(some_notebooks) --numprocesses auto $(ARGS)
+
+test-classic: ## drive the widgets in the classic notebook, with ipywidgets 7; needs Python 3.13
+	$(colab)
+	@$(in_colab) tests/lab/test_widgets.py -m browser $(ARGS)
 
 fuzz: ## throw 10,000 bad answers at the readers of language models' answers
 	$(ensure) dev notebooks train llm models
@@ -79,5 +97,6 @@ doctor: ## say what is installed, what is missing, and what mends it
 	@$(python) -m vdjax doctor
 
 clean: ## remove the environments and caches; films and training runs stay
-	rm -rf "$(VENV)" "$(VENV).lock" "$(PARITY_VENV)" "$(PARITY_VENV).lock" .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
+	for venv in "$(VENV)" "$(PARITY_VENV)" "$(COLAB_VENV)"; do rm -rf "$$venv" "$$venv.lock"; done
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find vdjax tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

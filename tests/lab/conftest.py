@@ -1,14 +1,18 @@
-"""A real JupyterLab, a real Chromium before it, and a way to ask the kernel behind the page."""
+"""A real JupyterLab or classic notebook, a real Chromium before it, and a way to ask the kernel
+behind the page."""
 
 from __future__ import annotations
 
 import ast
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,19 +26,60 @@ NEVER = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-class Server:
-    """JupyterLab in a process of its own, over a folder of notebooks."""
+@dataclass(frozen=True)
+class Kind:
+    """What one kind of notebook calls what the tests look for."""
 
-    def __init__(self, folder: Path) -> None:
-        self.root, self.runtime = folder / "notebooks", folder / "runtime"
+    package: str
+    version: str
+    configuration: str
+    settings: dict[str, dict[str, Any]]
+    path: str
+    """Of a notebook, after the server's address."""
+    # Selectors.
+    ready: str
+    run_all: tuple[str, ...]
+    """What to click, in turn."""
+    slider: str
+    handle: str
+
+
+JUPYTERLAB = Kind(
+    package="jupyterlab",
+    version="4.",
+    configuration="jupyter_server_config.json",
+    settings={
+        # JupyterLab refuses to serve for root unless it is told to.
+        "ServerApp": {"allow_root": True, "open_browser": False},
+        "IdentityProvider": {"token": ""},
+        "LabApp": {"news_url": None, "check_for_updates_class": NEVER},
+    },
+    path="lab/tree/{}?reset",
+    ready=".jp-Notebook .jp-Cell",
+    run_all=(".lm-MenuBar-itemLabel:text('Run')", ".lm-Menu-itemLabel:text('Run All Cells')"),
+    slider=".jp-OutputArea .noUi-base",
+    handle=".jp-OutputArea .noUi-handle",
+)
+CLASSIC = Kind(  # with ipywidgets 7
+    package="notebook",
+    version="6.",
+    configuration="jupyter_notebook_config.json",
+    settings={"NotebookApp": {"allow_root": True, "open_browser": False, "token": ""}},
+    path="notebooks/{}",
+    ready="#kernel_indicator_icon.kernel_idle_icon",
+    run_all=("#celllink", "#run_all_cells"),
+    slider=".output .ui-slider",
+    handle=".output .ui-slider-handle",
+)
+
+
+class Server:
+    """JupyterLab or the classic notebook in a process of its own, over a folder of notebooks."""
+
+    def __init__(self, kind: Kind, folder: Path) -> None:
+        self.kind, self.root, self.runtime = kind, folder / "notebooks", folder / "runtime"
         self.root.mkdir()
-        settings = {
-            # JupyterLab refuses to serve for root unless it is told to.
-            "ServerApp": {"allow_root": True, "open_browser": False},
-            "IdentityProvider": {"token": ""},
-            "LabApp": {"news_url": None, "check_for_updates_class": NEVER},
-        }
-        (folder / "jupyter_server_config.json").write_text(json.dumps(settings))
+        (folder / kind.configuration).write_text(json.dumps(kind.settings))
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -50,7 +95,7 @@ class Server:
         (tracker / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
         self.log = (folder / "log").open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--port=0", str(self.root)],
+            [sys.executable, "-m", kind.package, f"--port={_free_port()}", str(self.root)],
             env=environment,
             stdout=self.log,
             stderr=subprocess.STDOUT,
@@ -59,12 +104,12 @@ class Server:
 
     def _address(self) -> str:
         for _ in range(600):
-            for file in self.runtime.glob("jpserver-*.json"):
+            for file in self.runtime.glob("*server-*.json"):
                 if text := file.read_text():
                     return json.loads(text)["url"]
             assert self.process.poll() is None, Path(self.log.name).read_text()
             time.sleep(0.1)
-        raise AssertionError("JupyterLab did not start in a minute")
+        raise AssertionError(f"{self.kind.package} did not start in a minute")
 
     def close(self) -> None:
         self.process.terminate()
@@ -87,29 +132,22 @@ class Server:
         raise AssertionError("no kernel was started")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    pytest.importorskip("jupyterlab")
-    server = Server(tmp_path_factory.mktemp("lab"))
-    yield server
-    server.close()
-
-
 class Notebook:
     """A notebook open in a browser: run it, ask its kernel, look at the page."""
 
     def __init__(self, page: Any, server: Server, name: str) -> None:
-        self.page, self.path, began = page, server.root / name, time.time() - 1
-        page.goto(f"{server.url}lab/tree/{name}?reset")
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
+        self.page, self.kind, self.path = page, server.kind, server.root / name
+        began = time.time() - 1
+        page.goto(server.url + self.kind.path.format(name))
+        page.locator(self.kind.ready).first.wait_for(timeout=120_000)
         self.kernel = server.kernel(began)
 
     def run_all(self, seconds: float = 60) -> None:
         """Run all cells, by the menu; fails if a cell does, or says something on stderr."""
         page = self.page
         cells = sum(cell.cell_type == "code" for cell in self._saved().cells)
-        page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
-        page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+        for selector in self.kind.run_all:
+            page.locator(selector).first.click()
         until = time.monotonic() + seconds
         while (ran := self.ask("get_ipython().execution_count", seconds) - 1) < cells:
             assert time.monotonic() < until, f"{ran} of {cells} cells were run in {seconds:g} s"
@@ -144,7 +182,21 @@ class Notebook:
     def keep(self, name: str) -> None:
         """Keep a picture of the page in the folder VDJAX_SCREENSHOTS, if that is set."""
         if folder := os.environ.get("VDJAX_SCREENSHOTS"):
-            self.page.screenshot(path=Path(folder) / f"{name}.png")
+            self.page.screenshot(path=Path(folder) / f"{self.kind.package}-{name}.png")
+
+
+@pytest.fixture(scope="module", params=[JUPYTERLAB, CLASSIC], ids=["JupyterLab", "classic"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """Of the kind that the environment has; `make test-classic` has the classic one."""
+    kind = request.param
+    found = metadata.distributions(name=kind.package)
+    if not any(one.version.startswith(kind.version) for one in found):
+        pytest.skip(f"{kind.package} {kind.version}* is not installed")
+    server = Server(kind, tmp_path_factory.mktemp("server"))
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -173,6 +225,13 @@ def notebook(server: Server) -> Iterator[Any]:
 
         yield show
     assert not troubles
+
+
+def _free_port() -> int:
+    """A port that is free now; servers take the next one if it no longer is."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 def _leaves(url: str) -> bool:

@@ -204,8 +204,9 @@ def test_everything_is_done_from_the_keyboard(page_with, plan):
 
 
 def test_notebooks_do_not_hear_the_editors_keys(page_with, plan):
-    view = page_with(LayoutEditor(plan))
-    assert view.page.locator(".vdjax").get_attribute("data-lm-suppress-shortcuts") == "true"
+    box = page_with(LayoutEditor(plan)).page.locator(".le-box").first
+    box.focus()
+    assert box.get_attribute("data-lm-suppress-shortcuts") == "true"
 
 
 def test_deleting_at_one_keyframe_hides_and_show_here_brings_back(page_with, plan):

@@ -37,9 +37,11 @@ function makeRoot(el, name, ...children) {
     "section",
     {
       class: `vdjax vdjax-${name}`,
-      "data-lm-suppress-shortcuts": "true", // JupyterLab's
-      // The classic notebook's:
-      onfocusin: () => window.Jupyter?.keyboard_manager?.disable?.(),
+      onfocusin: ({ target }) => {
+        // JupyterLab's; it looks no further up than the first element that a shortcut is for.
+        target.setAttribute("data-lm-suppress-shortcuts", "true");
+        window.Jupyter?.keyboard_manager?.disable?.(); // the classic notebook's
+      },
       onfocusout: () => window.Jupyter?.keyboard_manager?.enable?.(),
     },
     ...children,

@@ -1,4 +1,5 @@
-"""Widgets in the real JupyterLab: mouse and keys in the page, the same values in Python."""
+"""Widgets in the real JupyterLab and in the real classic notebook: mouse and keys in the page, the
+same values in Python."""
 
 from __future__ import annotations
 
@@ -27,13 +28,13 @@ knobs
 
 
 def test_a_box_dragged_by_mouse_is_the_same_box_in_python(notebook):
-    lab = notebook("editor.ipynb", [EDITOR])
-    lab.run_all()
-    page = lab.page
+    book = notebook("editor.ipynb", [EDITOR])
+    book.run_all()
+    page = book.page
     box = page.locator('.le-box[data-name="cat"]').first
     box.wait_for()
     stage = page.locator(".le-stage").first.bounding_box()
-    before = lab.ask("[k['cat'] for k in map(dict, editor.plan.scene(1).keyframes)]")
+    before = book.ask("[k['cat'] for k in map(dict, editor.plan.scene(1).keyframes)]")
     at = box.bounding_box()
     x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
     page.mouse.move(x, y)
@@ -41,23 +42,36 @@ def test_a_box_dragged_by_mouse_is_the_same_box_in_python(notebook):
     page.mouse.move(x - 24, y - 36, steps=6)
     page.mouse.up()
     page.wait_for_timeout(500)
-    after = lab.ask("[k['cat'] for k in map(dict, editor.plan.scene(1).keyframes)]")
+    after = book.ask("[k['cat'] for k in map(dict, editor.plan.scene(1).keyframes)]")
     moved = np.array([-24 / stage["width"], -36 / stage["height"]] * 2)
     np.testing.assert_allclose(np.subtract(after, before), np.tile(moved, (9, 1)), atol=1e-3)
-    lab.keep("lab-editor")
+    book.keep("editor")
+
+
+def test_keys_are_the_boxs_and_not_the_notebooks(notebook):
+    book = notebook("keys.ipynb", [EDITOR])
+    book.run_all()
+    box = book.page.locator('.le-box[data-name="cat"]').first
+    first = "dict(editor.plan.scene(1).keyframes[0])['cat'][0]"
+    before = book.ask(first)
+    for key in ("d", "d", "ArrowLeft"):  # in a notebook, d and d again take the cell away
+        box.press(key)
+    book.page.wait_for_timeout(500)
+    assert book.ask(first) < before
+    assert box.is_visible()
 
 
 def test_a_slider_moved_by_keys_and_by_mouse_redraws(notebook):
-    lab = notebook("knobs.ipynb", [KNOBS])
-    lab.run_all()
-    page = lab.page
+    book = notebook("knobs.ipynb", [KNOBS])
+    book.run_all()
+    page = book.page
     page.locator("#shown", has_text="0.5").wait_for()
-    handle = page.locator(".jp-OutputArea .noUi-handle").first
+    handle = page.locator(book.kind.handle).first
     handle.focus()
     page.keyboard.press("ArrowRight")
     page.locator("#shown", has_text="0.6").wait_for()
-    assert lab.ask("knobs.values") == pytest.approx({"share": 0.6})
-    track = page.locator(".jp-OutputArea .noUi-base").first.bounding_box()
+    assert book.ask("knobs.values") == pytest.approx({"share": 0.6})
+    track = page.locator(book.kind.slider).first.bounding_box()
     page.mouse.click(track["x"] + 0.2 * track["width"], track["y"] + track["height"] / 2)
     page.locator("#shown", has_text="0.2").wait_for()
-    lab.keep("lab-knobs")
+    book.keep("knobs")
