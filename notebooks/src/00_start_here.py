@@ -113,8 +113,8 @@ print("Their model card says:", " ".join(state[1].split()) if state else f"see {
 
 # %% [markdown] tags=["discuss"]
 # Before you run the next two cells: which of the things in the plan will be easy to recognise, and
-# which not? Write a guess down, then look. (3 minutes alone; size in the frame is what decides it,
-# far more than the word.)
+# which not? Write a guess down, then look. (3 minutes alone. The two largest, car and palm tree,
+# come out best; the rocket, a third of the frame wide, is in its place, but a patch of colours.)
 
 # %% tags=["slide"]
 show(

@@ -496,7 +496,7 @@ for name in layers:
     prediction = predict(scale_gates(model.params["unet"], 0.0, [name]), one_frame)
     missed.append(100 * float(jnp.linalg.norm(prediction - whole) / jnp.linalg.norm(whole)))
 
-figure, axis = axes(width=6)
+figure, axis = axes(width=8)
 axis.bar(layers, missed, color="#0072b2")
 axis.set(
     title="what is missed when one layer is closed",
