@@ -18,7 +18,7 @@
 # scene; one grounding token per box; frames that come out of noise step by
 # step.](pictures/00_road.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #
@@ -50,12 +50,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import jax
+from IPython.display import display
 
 import vdjax
 from vdjax.inspect.pictures import plan_figure
 from vdjax.media.storyboard import storyboard
 from vdjax.progress import Printed
-from vdjax.widgets import play, show
+from vdjax.systems.videodirectorgpt import prepare
+from vdjax.widgets import LayoutEditor, play, show
 
 PRESET = "storybook"  # the weights that come with the package; "toy" is random, tiny and quick
 STEPS = 4  # denoising steps per scene: more is slower, and shows little more with these weights
@@ -166,6 +168,17 @@ play(
 # second film to be the mirror image of the first? (5 minutes in pairs. The noise is not mirrored,
 # and neither is the network: it learned what things look like from the left and from the right
 # separately.)
+
+# %% [markdown]
+# **By hand.** Below is scene 2, its film under its boxes. Drag the cat's box somewhere else (mouse,
+# finger, or arrow keys), press *Render this scene*, and watch the film follow, step by step. *Undo*
+# takes an edit back. `editor.plan` is the plan as you leave it; `vdjax.film(editor.plan)` films all
+# of its scenes.
+
+# %%
+made = prepare(plan, seed=SEED, steps=STEPS, preset=PRESET)
+editor = LayoutEditor.of_scenes(made, film.frames, scene=2, selected="cat")
+display(editor)
 
 # %% [markdown] minutes=5 tags=["slide"]
 # ## 3 · The map

@@ -18,7 +18,7 @@
 # line that ties the cat of one to the cat of the other; step 2, the boxes of one scene at nine
 # keyframes; a checker that sends bad answers back.](pictures/01_planning.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

@@ -19,7 +19,7 @@
 # self-attention together; only the visual ones are kept, and a gate decides how much of the
 # result is added.](pictures/02_tokens.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

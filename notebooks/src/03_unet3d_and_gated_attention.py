@@ -20,7 +20,7 @@
 # transformer work along the frames; the gated layer sits inside the spatial
 # transformer.](pictures/03_unet.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

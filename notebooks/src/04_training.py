@@ -19,7 +19,7 @@
 # gate over the steps of training, one line that leaves zero and one that stays
 # there.](pictures/04_training.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

@@ -18,7 +18,7 @@
 # on and settles what is where; the rest runs without them and settles what it looks
 # like.](pictures/05_two_phases.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #
@@ -62,8 +62,13 @@ from vdjax.model.hf import make_scheduler
 from vdjax.plan import frame_boxes, identities
 from vdjax.progress import Printed
 from vdjax.runtime import enable_compilation_cache
-from vdjax.systems.videodirectorgpt import identity_embeddings, scene_conditions, start_latents
-from vdjax.widgets import Knobs, film_html, play, show
+from vdjax.systems.videodirectorgpt import (
+    identity_embeddings,
+    prepare,
+    scene_conditions,
+    start_latents,
+)
+from vdjax.widgets import Knobs, LayoutEditor, film_html, play, show
 
 PRESET = "storybook"  # the weights that come with the package; "toy" is random, tiny and quick
 STEPS, FRAMES, SEED, GUIDANCE = 8, 8, 0, 2.0  # few steps and frames, so that a laptop keeps up
@@ -222,6 +227,16 @@ display(knobs)
 # %% [markdown]
 # No widgets where you read this? The function behind the sliders is an ordinary one:
 # `IPython.display.HTML(scene_html(alpha=0.3, guidance=6, seed=2))`.
+#
+# **And the boxes.** Draw a new one (*Draw box*, then give it a name the weights know, such as
+# balloon), or move one, and press *Render this scene*: the loop of section 2 runs again, with the
+# same noise, and the film is shown after each of its steps. After which step is each thing in its
+# place?
+
+# %%
+made = prepare(plan, seed=SEED, steps=STEPS, guidance=GUIDANCE, frames=FRAMES, preset=model)
+editor = LayoutEditor.of_scenes(made, film.frames, selected="cat")
+display(editor)
 
 # %% [markdown] minutes=15 tags=["slide"]
 # ## 5 · Where are the grounding tokens looked at?

@@ -19,7 +19,7 @@
 # compared: intervening. Watching says where; only intervening says whether it
 # matters.](pictures/06_looking_inside.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

@@ -19,7 +19,7 @@
 # for 100; and what stands beside each share: real pictures as the ceiling, gates off as the floor,
 # chance.](pictures/07_measuring.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

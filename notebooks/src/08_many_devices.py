@@ -18,7 +18,7 @@
 # holds the whole network and computes its own gradient. Right: the four gradients are averaged by
 # one all-reduce, and every device makes the same update.](pictures/08_devices.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

@@ -20,7 +20,7 @@
 # Right: the folder that vdjax loads, with a manifest of checksums. Below: what the weights do not
 # say: betas, prediction, epsilons, licence.](pictures/09_real_weights.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

@@ -19,7 +19,7 @@
 # null vector may stand for the word or for the picture. Bottom row: a plan is a file; boxes are
 # changed in Python or with the mouse, checked, and rendered again.](pictures/10_pictures.png)
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{COLAB}})
+# [![Open in Colab](pictures/colab.png)]({{COLAB}})
 #
 # **You will be able to**
 #

@@ -23,6 +23,12 @@ from chromium import chromium
 
 ROOT = Path(__file__).parents[2]
 NEVER = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
+CHOSEN = {
+    # All cells stay in the page, wherever it is scrolled to; nobody is asked about news.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false"},
+}
+"""JupyterLab's settings, as a person would choose them."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -89,10 +95,10 @@ class Server:
             "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         }
-        # All cells stay in the page, wherever it is scrolled to.
-        tracker = folder / "settings" / "@jupyterlab" / "notebook-extension"
-        tracker.mkdir(parents=True)
-        (tracker / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+        for name, choices in CHOSEN.items():
+            file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True)
+            file.write_text(json.dumps(choices))
         self.log = (folder / "log").open("w")
         self.process = subprocess.Popen(
             [sys.executable, "-m", kind.package, f"--port={_free_port()}", str(self.root)],
