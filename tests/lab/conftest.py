@@ -180,6 +180,13 @@ class Notebook:
         assert found["status"] == "ok", found
         return ast.literal_eval(found["data"]["text/plain"])
 
+    def until(self, expression: str, seconds: float = 60) -> None:
+        """Wait until an expression holds in the kernel."""
+        end = time.monotonic() + seconds
+        while not self.ask(expression, seconds):
+            assert time.monotonic() < end, f"{expression} does not hold after {seconds:g} s"
+            self.page.wait_for_timeout(200)
+
     def do(self, code: str, seconds: float = 60) -> None:
         """Run code in the kernel, as a cell would."""
         reply = self.kernel.execute(code, reply=True, timeout=seconds)
