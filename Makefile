@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PARITY_VENV ?= .venv-parity
 COLAB_VENV ?= .venv-colab
+NEWEST_VENV ?= .venv-newest
 PROMPT ?= A cat drives a red car to the beach, then meets a dog under a palm tree, then they watch a rocket fly up
 OUT ?=
 STAGE ?=
@@ -31,7 +32,7 @@ in_colab = "$(COLAB_VENV)/bin/python" -m pytest \
 	-W "ignore:Parsing dates involving:DeprecationWarning"
 
 .DEFAULT_GOAL := help
-.PHONY: help film test test-notebooks test-browser test-colab test-classic fuzz parity bench lint lab site train doctor clean
+.PHONY: help film test test-notebooks test-browser test-colab test-classic test-newest fuzz parity bench lint lab site train doctor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -60,6 +61,12 @@ test-colab: ## run four notebooks with what Google Colab has; needs Python 3.13
 test-classic: ## drive the widgets in the classic notebook, with ipywidgets 7; needs Python 3.13
 	$(colab)
 	@$(in_colab) tests/lab/test_widgets.py -m browser $(ARGS)
+
+test-newest: ## run four notebooks and the tests of the networks with the newest JAX; needs Python 3.13
+	@$(PYTHON) scripts/environment.py "$(NEWEST_VENV)" dev notebooks train --python 3.13 \
+		--from tests/environments/newest.txt --newest
+	@VDJAX_NOTEBOOKS=all "$(NEWEST_VENV)/bin/python" -m pytest $(some_notebooks) \
+		tests/model tests/sample tests/systems --ignore=tests/systems/batch --numprocesses auto $(ARGS)
 
 fuzz: ## throw 10,000 bad answers at the readers of language models' answers
 	$(ensure) dev notebooks train llm models
@@ -97,6 +104,6 @@ doctor: ## say what is installed, what is missing, and what mends it
 	@$(python) -m vdjax doctor
 
 clean: ## remove the environments and caches; films and training runs stay
-	for venv in "$(VENV)" "$(PARITY_VENV)" "$(COLAB_VENV)"; do rm -rf "$$venv" "$$venv.lock"; done
+	for venv in "$(VENV)" "$(PARITY_VENV)" "$(COLAB_VENV)" "$(NEWEST_VENV)"; do rm -rf "$$venv" "$$venv.lock"; done
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find vdjax tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
