@@ -19,7 +19,7 @@ def large(cache: Path) -> set[str]:
 
 
 def test_a_film_after_it_compiles_no_large_program(tmp_path, vdjax_command):
-    home = {"XDG_CACHE_HOME": str(tmp_path)}
+    home = {"XDG_CACHE_HOME": str(tmp_path), "JAX_COMPILATION_CACHE_DIR": ""}
     options = ("--preset", "toy", "--steps", "2", "--frames", "3")
     done = vdjax_command("warmup", *options, env=home)
     assert done.returncode == 0, done.stderr
