@@ -61,6 +61,27 @@ def test_keys_are_the_boxs_and_not_the_notebooks(notebook):
     assert box.is_visible()
 
 
+def test_a_box_is_drawn_and_named(notebook):
+    book = notebook("drawn.ipynb", [EDITOR])
+    book.run_all()
+    page, stage = book.page, book.page.locator(".le-stage").first
+    page.get_by_role("button", name="Draw box").first.click()
+    stage.scroll_into_view_if_needed()
+    at = stage.bounding_box()
+    corners = np.array([0.1, 0.1, 0.35, 0.3])
+    size, corner = np.tile([at["width"], at["height"]], 2), np.tile([at["x"], at["y"]], 2)
+    x0, y0, x1, y1 = corners * size + corner
+    page.mouse.move(x0, y0)
+    page.mouse.down()
+    page.mouse.move(x1, y1, steps=8)
+    page.mouse.up()
+    page.keyboard.type("balloon")
+    page.keyboard.press("Enter")
+    book.until("'balloon' in editor.plan.scene(1).entities")
+    drawn = book.ask("[k['balloon'] for k in map(dict, editor.plan.scene(1).keyframes)]")
+    np.testing.assert_allclose(drawn, np.tile(corners, (9, 1)), atol=1e-3)
+
+
 def test_a_slider_moved_by_keys_and_by_mouse_redraws(notebook):
     book = notebook("knobs.ipynb", [KNOBS])
     book.run_all()

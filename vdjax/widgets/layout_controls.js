@@ -125,7 +125,11 @@ function makeNaming(view) {
   const name = h("input", { type: "text", maxlength: 60, ...hints });
   const known = h("datalist", { id });
   const onsubmit = (event) => view.christen(event);
-  const onkeydown = (event) => event.key === "Escape" && view.abandon(true);
+  const onkeydown = (event) => {
+    if (event.key === "Escape") view.abandon(true);
+    // In JupyterLab, Enter submits nothing by itself.
+    if (event.key === "Enter" && event.target === name) view.christen(event);
+  };
   const naming = h(
     "form",
     { class: "vdjax-row", hidden: true, onsubmit, onkeydown },
