@@ -218,4 +218,5 @@ def test_libraries_enter_through_their_doors(path):
 def test_continuous_integration_runs_what_everybody_runs():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
-    assert script.read_text().splitlines()[-3:] == ["make test", "make parity", "make fuzz"]
+    made = [line for line in script.read_text().splitlines() if line.startswith("make ")]
+    assert made[:3] == ["make test", "make parity", "make fuzz"]

@@ -58,7 +58,7 @@ def scratch():
 def template(tmp_path, monkeypatch):
     """The template of a new notebook, as notebook 99 of a course of its own."""
     (tmp_path / "src" / "pictures").mkdir(parents=True)
-    for file in ("install.py", "measured.json", "pictures/00_road.png"):
+    for file in ("install.py", "measured.json", "pictures/00_road.png", "pictures/colab.png"):
         (tmp_path / "src" / file).write_bytes((masters.MASTERS / file).read_bytes())
     text = (masters.MASTERS / "TEMPLATE.py").read_text(encoding="utf-8")
     (tmp_path / "src" / "99_template.py").write_text(

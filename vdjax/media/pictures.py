@@ -15,8 +15,8 @@ from vdjax.errors import ImageError
 LONGEST_SIDE = 1024
 """Larger pictures are made smaller; the models look at far fewer pixels."""
 
-LEAST_SIDE = 8
-"""Smaller pictures are refused: nobody can be told from so few pixels. Ours."""
+LEAST_SIDE = 2
+"""A single line of pixels is no picture of anything, and is refused. Ours."""
 
 
 def load_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height width 3"]:
