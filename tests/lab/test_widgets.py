@@ -80,6 +80,7 @@ def test_a_box_is_drawn_and_named(notebook):
     book.until("'balloon' in editor.plan.scene(1).entities")
     drawn = book.ask("[k['balloon'] for k in map(dict, editor.plan.scene(1).keyframes)]")
     np.testing.assert_allclose(drawn, np.tile(corners, (9, 1)), atol=1e-3)
+    book.keep("drawn")
 
 
 def test_a_slider_moved_by_keys_and_by_mouse_redraws(notebook):
