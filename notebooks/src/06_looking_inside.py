@@ -638,7 +638,7 @@ axis.set(
     xlabel="guided layer, in the order in which they run",
     ylabel="mean change, of 255",
 )
-axis.legend()
+axis.legend(loc="upper center")
 show(
     figure,
     alt="A pair of bars per guided layer: how much the film changes inside and outside of the "

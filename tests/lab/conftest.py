@@ -111,8 +111,8 @@ class Server:
     def _address(self) -> str:
         for _ in range(600):
             for file in self.runtime.glob("*server-*.json"):
-                if text := file.read_text():
-                    return json.loads(text)["url"]
+                if _is_whole(file):
+                    return json.loads(file.read_text())["url"]
             assert self.process.poll() is None, Path(self.log.name).read_text()
             time.sleep(0.1)
         raise AssertionError(f"{self.kind.package} did not start in a minute")
@@ -128,7 +128,7 @@ class Server:
 
         for _ in range(600):
             files = [f for f in self.runtime.glob("kernel-*.json") if f.stat().st_mtime >= after]
-            if files:
+            if files and all(map(_is_whole, files)):
                 newest = max(files, key=lambda file: file.stat().st_mtime)
                 client = BlockingKernelClient(connection_file=str(newest))
                 client.load_connection_file()
@@ -238,6 +238,14 @@ def notebook(server: Server) -> Iterator[Any]:
 
         yield show
     assert not troubles
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file of JSON is written to its end."""
+    try:
+        return bool(json.loads(file.read_text()))
+    except ValueError:
+        return False
 
 
 def _free_port() -> int:
