@@ -3,6 +3,8 @@ same values in Python."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,27 @@ from vdjax.widgets import Knobs
 knobs = Knobs(lambda share: f"<b id='shown'>{share:g}</b>", share=ipywidgets.FloatSlider(
     value=0.5, min=0, max=1, step=0.1, description="share", continuous_update=False))
 knobs
+"""
+OTHERS = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+import numpy as np
+from attention_records import make_frames, make_record
+from vdjax.inspect.gates import Gate, GateRecord
+from vdjax.plan import plan
+from vdjax.widgets import AttentionInspector, FilmPlayer, GateInspector, PlanViewer
+clip = make_frames(8, (32, 32))
+added = np.full((2, 3), 0.5, np.float32)
+attention = AttentionInspector(make_record(), make_frames(), step=3)
+gates = GateInspector(
+    [Gate("down 0.0", 0.5, 0.2), Gate("mid 0", 0.1, 0.9)],
+    GateRecord(("down 0.0", "mid 0"), (999, 500, 10), added, added),
+    lambda factors, from_step: [clip],
+)
+player = FilmPlayer([clip, clip])
+viewer = PlanViewer(plan("A cat sits in a park. The cat sleeps in a kitchen."))
+for widget in (attention, gates, player, viewer):
+    display(widget)
 """
 
 
@@ -81,6 +104,23 @@ def test_a_box_is_drawn_and_named(notebook):
     drawn = book.ask("[k['balloon'] for k in map(dict, editor.plan.scene(1).keyframes)]")
     np.testing.assert_allclose(drawn, np.tile(corners, (9, 1)), atol=1e-3)
     book.keep("drawn")
+
+
+def test_the_other_widgets_follow_too(notebook):
+    book = notebook("others.ipynb", [OTHERS])
+    book.run_all()
+    page = book.page
+    page.get_by_label("Denoising step").press("ArrowLeft")
+    book.until("attention.step == 2")
+    page.get_by_role("button", name="Close", exact=True).click()
+    book.until("set(gates.factors.values()) == {0.0}")
+    page.get_by_role("button", name="One frame on", exact=True).click()
+    book.until("player.frame == 2")
+    group = page.locator(".vdjax-plan button", has_text="cat").first
+    group.click()
+    book.until("viewer.selected == 'cat'")
+    assert page.locator("section.vdjax").count() == 4
+    book.keep("others")
 
 
 def test_a_slider_moved_by_keys_and_by_mouse_redraws(notebook):
