@@ -31,6 +31,10 @@ colab = @$(PYTHON) scripts/environment.py "$(COLAB_VENV)" dev --python 3.13 \
 in_colab = "$(COLAB_VENV)/bin/python" -m pytest \
 	-W "ignore:Parsing dates involving:DeprecationWarning"
 
+# Each test of a widget leaves a picture of it.
+screenshots = mkdir -p build/screenshots && \
+	VDJAX_SCREENSHOTS="$${VDJAX_SCREENSHOTS:-$(CURDIR)/build/screenshots}"
+
 .DEFAULT_GOAL := help
 .PHONY: help film test test-notebooks test-browser test-colab test-classic test-newest fuzz parity bench lint lab site train doctor clean
 
@@ -52,7 +56,7 @@ test-notebooks: ## run every edition of every notebook, and try every answer
 
 test-browser: ## drive the widgets in a real Chromium, alone and in JupyterLab
 	$(ensure) dev notebooks train llm models
-	@VDJAX_NOTEBOOKS=all $(python) -m pytest tests/lab tests/widgets -m browser $(ARGS)
+	@$(screenshots) VDJAX_NOTEBOOKS=all $(python) -m pytest tests/lab tests/widgets -m browser $(ARGS)
 
 test-colab: ## run four notebooks with what Google Colab has; needs Python 3.13
 	$(colab)
@@ -60,7 +64,7 @@ test-colab: ## run four notebooks with what Google Colab has; needs Python 3.13
 
 test-classic: ## drive the widgets in the classic notebook, with ipywidgets 7; needs Python 3.13
 	$(colab)
-	@$(in_colab) tests/lab/test_widgets.py -m browser $(ARGS)
+	@$(screenshots) $(in_colab) tests/lab/test_widgets.py -m browser $(ARGS)
 
 test-newest: ## run four notebooks and the tests of the networks with the newest JAX; needs Python 3.13
 	@$(PYTHON) scripts/environment.py "$(NEWEST_VENV)" dev notebooks train --python 3.13 \

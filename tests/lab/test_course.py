@@ -93,7 +93,7 @@ def test_the_film_follows_the_cat(notebook):
     lab.do(CHANGED)
     inside, outside = lab.ask("changed(film.frames[1], editor.clips[1], 'cat', plan, editor.plan)")
     assert inside > 2 * outside
-    lab.keep("lab-00")
+    lab.keep("00")
 
 
 def test_sampling_follows_its_sliders_and_boxes(notebook):
@@ -109,7 +109,7 @@ def test_sampling_follows_its_sliders_and_boxes(notebook):
     lab.until(f"abs(knobs.values['alpha'] - {before['alpha']} + 0.1) < 1e-6", 2 * MINUTES)
     lab.page.wait_for_timeout(1000)
     assert (pixels(screen) != old).mean() > 0.005
-    lab.keep("lab-05-sliders")
+    lab.keep("05-sliders")
 
     page, stage = lab.page, lab.page.locator(".le-stage").first
     page.get_by_role("button", name="Draw box").first.click()
@@ -133,7 +133,7 @@ def test_sampling_follows_its_sliders_and_boxes(notebook):
     clip = "editor.clips[editor.scene - 1]"
     track = f"[tuple(b) for b in {np.tile(corners, (8, 1)).tolist()}]"
     assert lab.ask(f"filled({clip}, {track}, 'balloon')", 2 * MINUTES) > 0.5
-    lab.keep("lab-05-editor")
+    lab.keep("05-editor")
 
 
 def test_attention_and_gates_follow_mouse_and_keys(notebook):
@@ -156,7 +156,7 @@ def test_attention_and_gates_follow_mouse_and_keys(notebook):
     inside = "[inside_by_step(record, name).mean().item() for name in ('rocket', 'cat')]"
     chance = "[float(np.nanmean(chance(boxes[name]))) for name in ('rocket', 'cat')]"
     assert all(a > 2 * b for a, b in zip(lab.ask(inside), lab.ask(chance), strict=True))
-    lab.keep("lab-06-attention")
+    lab.keep("06-attention")
 
     lab.do(FILLED)
     share = {}
@@ -175,7 +175,7 @@ def test_attention_and_gates_follow_mouse_and_keys(notebook):
     assert lab.ask("set(gates.factors.values())") == {0.0}
     assert sum(share["As it is", name] for name in ("rocket", "cat")) > 1
     assert sum(share["Close", name] for name in ("rocket", "cat")) < 0.5
-    lab.keep("lab-06-gates")
+    lab.keep("06-gates")
 
 
 def test_a_picture_of_ones_own_follows_its_box(notebook):
@@ -189,4 +189,4 @@ def test_a_picture_of_ones_own_follows_its_box(notebook):
     lab.until(f"editor.plan.scene(2).keyframes[0]['{name}'][1] > {before[1]}")
     page.get_by_role("button", name="Render this scene").first.click()
     lab.until(f"editor.clips[1].astype(int).sum().item() != {film}", 5 * MINUTES)
-    lab.keep("lab-10")
+    lab.keep("10")
