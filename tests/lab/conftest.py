@@ -192,6 +192,29 @@ class Notebook:
         reply = self.kernel.execute(code, reply=True, timeout=seconds)
         assert reply["content"]["status"] == "ok", reply["content"]
 
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Pull the mouse from one place of the page to another."""
+        self.page.mouse.move(*start)
+        self.page.mouse.down()
+        self.page.mouse.move(*end, steps=8)
+        self.page.mouse.up()
+
+    def pull(self, place: Any, dx: float, dy: float) -> None:
+        """Drag an element by its middle, by so many pixels."""
+        place.scroll_into_view_if_needed()
+        at = place.bounding_box()
+        x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+        self.drag((x, y), (x + dx, y + dy))
+
+    def draw_box(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        """Draw a new box, in shares of the picture, in the page's first layout editor."""
+        self.page.get_by_role("button", name="Draw box").first.click()
+        stage = self.page.locator(".le-stage").first
+        stage.scroll_into_view_if_needed()
+        at = stage.bounding_box()
+        left, top, wide, tall = (at[part] for part in ("x", "y", "width", "height"))
+        self.drag((left + x0 * wide, top + y0 * tall), (left + x1 * wide, top + y1 * tall))
+
     def keep(self, name: str) -> None:
         """Keep a picture of the page in the folder VDJAX_SCREENSHOTS, if that is set."""
         if folder := os.environ.get("VDJAX_SCREENSHOTS"):

@@ -59,18 +59,6 @@ def pixels(place: Any) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(shown)).convert("RGB"))
 
 
-def pull(page: Any, place: Any, dx: float, dy: float) -> None:
-    """Drag something by the mouse."""
-    place.scroll_into_view_if_needed()
-    at = place.bounding_box()
-    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx, y + dy, steps=8)
-    page.mouse.up()
-    page.wait_for_timeout(500)
-
-
 def test_the_film_follows_the_cat(notebook):
     """What 00 asks of a beginner: move the cat's box in scene 2, press render, watch."""
     lab = opened(notebook, "00_start_here")
@@ -80,7 +68,7 @@ def test_the_film_follows_the_cat(notebook):
     before = lab.ask("[tuple(k['cat']) for k in editor.plan.scene(2).keyframes]")
     box.scroll_into_view_if_needed()
     size = stage.bounding_box()
-    pull(page, box, 0, -60)
+    lab.pull(box, 0, -60)
     lab.until("editor.plan != plan")
     after = lab.ask("[tuple(k['cat']) for k in editor.plan.scene(2).keyframes]")
     moved = [0, -60 / size["height"]] * 2
@@ -111,17 +99,8 @@ def test_sampling_follows_its_sliders_and_boxes(notebook):
     assert (pixels(screen) != old).mean() > 0.005
     lab.keep("05-sliders")
 
-    page, stage = lab.page, lab.page.locator(".le-stage").first
-    page.get_by_role("button", name="Draw box").first.click()
-    stage.scroll_into_view_if_needed()
-    at = stage.bounding_box()
-    corners = np.array([0.1, 0.1, 0.35, 0.3])
-    size, corner = np.tile([at["width"], at["height"]], 2), np.tile([at["x"], at["y"]], 2)
-    x0, y0, x1, y1 = corners * size + corner
-    page.mouse.move(x0, y0)
-    page.mouse.down()
-    page.mouse.move(x1, y1, steps=8)
-    page.mouse.up()
+    page, corners = lab.page, (0.1, 0.1, 0.35, 0.3)
+    lab.draw_box(*corners)
     page.get_by_label("Name of the new box").fill("balloon")
     page.keyboard.press("Enter")
     lab.until("'balloon' in editor.plan.scene(editor.scene).entities")
@@ -185,7 +164,7 @@ def test_a_picture_of_ones_own_follows_its_box(notebook):
     box = page.locator(f'.le-box[data-name="{name}"]').first
     before = lab.ask(f"tuple(editor.plan.scene(2).keyframes[0]['{name}'])")
     film = lab.ask("editor.clips[1].astype(int).sum().item()")
-    pull(page, box, -10, 40)
+    lab.pull(box, -10, 40)
     lab.until(f"editor.plan.scene(2).keyframes[0]['{name}'][1] > {before[1]}")
     page.get_by_role("button", name="Render this scene").first.click()
     lab.until(f"editor.clips[1].astype(int).sum().item() != {film}", 5 * MINUTES)

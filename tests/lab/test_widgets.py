@@ -58,12 +58,7 @@ def test_a_box_dragged_by_mouse_is_the_same_box_in_python(notebook):
     box.wait_for()
     stage = page.locator(".le-stage").first.bounding_box()
     before = book.ask("[k['cat'] for k in map(dict, editor.plan.scene(1).keyframes)]")
-    at = box.bounding_box()
-    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 24, y - 36, steps=6)
-    page.mouse.up()
+    book.pull(box, -24, -36)
     page.wait_for_timeout(500)
     after = book.ask("[k['cat'] for k in map(dict, editor.plan.scene(1).keyframes)]")
     moved = np.array([-24 / stage["width"], -36 / stage["height"]] * 2)
@@ -87,17 +82,8 @@ def test_keys_are_the_boxs_and_not_the_notebooks(notebook):
 def test_a_box_is_drawn_and_named(notebook):
     book = notebook("drawn.ipynb", [EDITOR])
     book.run_all()
-    page, stage = book.page, book.page.locator(".le-stage").first
-    page.get_by_role("button", name="Draw box").first.click()
-    stage.scroll_into_view_if_needed()
-    at = stage.bounding_box()
-    corners = np.array([0.1, 0.1, 0.35, 0.3])
-    size, corner = np.tile([at["width"], at["height"]], 2), np.tile([at["x"], at["y"]], 2)
-    x0, y0, x1, y1 = corners * size + corner
-    page.mouse.move(x0, y0)
-    page.mouse.down()
-    page.mouse.move(x1, y1, steps=8)
-    page.mouse.up()
+    page, corners = book.page, (0.1, 0.1, 0.35, 0.3)
+    book.draw_box(*corners)
     page.keyboard.type("balloon")
     page.keyboard.press("Enter")
     book.until("'balloon' in editor.plan.scene(1).entities")
